@@ -1,0 +1,1 @@
+"""The study: its configuration, its runs and their records, the fingerprints of its code."""
