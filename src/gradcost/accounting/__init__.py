@@ -1,1 +1,1 @@
-"""."""
+"""What a step costs, counted: FLOPs and bytes."""

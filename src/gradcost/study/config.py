@@ -103,7 +103,8 @@ class Pretraining(Entry):
     batch_plain: Count
     steps: Count
     learning_rate: Positive
-    seed: int = 0
+    threads: Count = Field(1, description="CPU threads; they change the last bits")
+    seed: Annotated[int, Ge(0)] = 0
 
 
 class Lora(Entry):
@@ -197,6 +198,9 @@ class Experiment(Entry):
     seeds: list[Annotated[int, Ge(0)]] | None = Field(
         None, description="Default: the study's", min_length=1
     )
+    tables: list[Name] = Field([], description="The modules of gradcost.tables it feeds")
+    figures: list[Name] = Field([], description="The modules of gradcost.figures it feeds")
+    on_request: bool = Field(False, description="No part of the report: runs when asked for")
 
 
 class Hardware(Entry):
@@ -383,8 +387,14 @@ def _faults(study: Study) -> Iterator[str]:
                 if entry not in known:
                     path = f"experiments.{name}.{table}.{index}"
                     yield unknown(path, entry, list(known), table.rstrip("s"))
+        for kind, marker in (("tables", "\ndef render("), ("figures", "\ndef draw(")):
+            modules = _modules(kind, marker)
+            for index, entry in enumerate(getattr(experiment, kind)):
+                if entry not in modules:
+                    path = f"experiments.{name}.{kind}.{index}"
+                    yield unknown(path, entry, modules, kind.rstrip("s"))
     for name, task in study.tasks.items():
-        datasets = _modules("tasks")
+        datasets = _modules("tasks", "\nLABELS = ")
         if task.dataset not in datasets:
             yield unknown(f"tasks.{name}.dataset", task.dataset, datasets, "dataset")
     for name, model in study.models.items():
@@ -407,6 +417,7 @@ def _faults(study: Study) -> Iterator[str]:
                 yield unknown(f"hyperparameters.{group}.{task}", task, list(study.tasks), "task")
 
 
-def _modules(package: str) -> list[str]:
-    folder = Path(__file__).parent.parent / package
-    return sorted(path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py"))
+def _modules(package: str, marker: str) -> list[str]:
+    """The modules of a package that have `marker` in them, by the names that settings use."""
+    files = (Path(__file__).parent.parent / package).glob("[a-z]*.py")
+    return sorted(path.stem.replace("_", "-") for path in files if marker in path.read_text())

@@ -22,6 +22,7 @@ PACKAGE = SOURCE.name
 # The packages whose version can change a number, by stage.
 PACKAGES = {
     "data": ("datasets", "pyarrow", "tokenizers", "transformers"),
+    "model": ("tokenizers", "torch", "transformers"),
     "train": ("accelerate", "bitsandbytes", "numpy", "peft", "tokenizers", "torch", "transformers"),
     "results": ("matplotlib", "numpy", "pandas", "scipy", "seaborn"),
 }

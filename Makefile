@@ -1,0 +1,56 @@
+# `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
+
+.DEFAULT_GOAL := help
+.PHONY: help report html test check format pins clean
+
+# What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Clusters' modules set these, and they would come before .venv's own packages.
+unexport PYTHONPATH PYTHONHOME
+
+ready := .venv/ready
+snakemake := .venv/bin/snakemake --profile local
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+report: $(ready) ## the study at demo scale, minutes on two cores: reports/demo/report.pdf
+	@envs/latex.sh
+	$(snakemake)
+
+html: report ## the same with its provenance, as a web page: reports/demo/report.html
+	$(snakemake) --report reports/demo/report.html
+
+# Without LaTeX everything else can still be tested. Each worker takes one thread: there is a worker
+# for every core, up to a number whose copies of torch any machine can hold.
+test: $(ready) ## the tests
+	@envs/latex.sh || true
+	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
+
+check: $(ready) ## formatting, lint, types, architecture and workflow
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/snakefmt --check Snakefile workflow/rules
+	.venv/bin/snakemake --lint
+
+format: $(ready) ## rewrite the code in the project's format
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+	.venv/bin/snakefmt Snakefile workflow/rules
+
+# Not with wheels at hand, whose local versions (+cpu) no one else could install.
+pins: $(ready) ## resolve the dependencies anew into envs/constraints.txt
+	env -u UV_FIND_LINKS .venv/bin/uv pip compile --quiet --upgrade --universal --extra dev \
+	  --no-annotate --custom-compile-command 'make pins' --output-file envs/constraints.txt pyproject.toml
+
+clean: ## remove what the demo made; other scales' results and .venv stay
+	rm -rf results/demo logs/demo reports/demo
+
+# Also when .venv was made for a tree of another name, as in a copy: its programs run that one's code.
+ifneq ($(shell cat $(ready) 2>/dev/null),$(CURDIR))
+.PHONY: $(ready)
+endif
+$(ready): pyproject.toml envs/constraints.txt envs/setup.sh envs/uv_settings.py
+	@envs/setup.sh

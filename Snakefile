@@ -1,0 +1,62 @@
+# What does it cost to avoid backpropagation?
+#
+#   snakemake --profile local        the demo scale: minutes on two CPU cores
+#   snakemake --profile slurm all    the paper scale, on a GPU cluster
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from gradcost import warm
+from gradcost.study.config import ConfigError
+from gradcost.study.pipeline import Pipeline
+from gradcost.study.runs import Run
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+try:
+    pipeline = Pipeline.load(config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS, REPORTS = pipeline.results, pipeline.reports
+
+# jobs find the Python that runs Snakemake, whether or not its environment is activated
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+# the report says which runs this invocation trained, and which it kept
+os.environ["GRADCOST_STARTED"] = workflow.start_time.astimezone().isoformat()
+
+
+wildcard_constraints:
+    model="[a-z0-9.-]+",
+    task="[a-z0-9.-]+",
+    method="[a-z0-9.-]+",
+    setting="[a-z0-9.-]+",
+    experiment="[a-z0-9.-]+",
+    name="[a-z0-9.-]+",
+    seed=r"\d+",
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        f"{REPORTS}/report.pdf",
+        [pipeline.artefacts(experiment) for experiment in pipeline.standing],
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/results.smk"
+include: "workflow/rules/report.smk"
+
+
+onstart:
+    if workflow.executor_plugin.name == "local":
+        warm.start()

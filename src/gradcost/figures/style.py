@@ -1,0 +1,163 @@
+"""The one look of all figures: fonts, colours, lines and markers, and reproducible files.
+
+A family (BP, FMAD, ZO) has a hue and a line style, a strategy (vanilla, multiple, ...) a
+tone and a marker, so that no two methods are told apart by colour alone. The hues and tones
+are Paul Tol's medium-contrast scheme, made for colour-blind readers and for grey print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
+
+from gradcost.results.tidy import Row, Tidy
+
+WIDTH = 6.3  # inches of text in the report
+GREY = "#555555"
+
+_TONES = {  # family -> light, dark
+    "bp": ("#6699CC", "#004488"),
+    "fmad": ("#EECC66", "#997700"),
+    "zo": ("#EE99AA", "#994455"),
+    "none": ("#BBBBBB", "#555555"),
+}
+_DASHES: dict[str, Any] = {"bp": "-", "fmad": "-", "zo": (0, (3.5, 1.6)), "none": ":"}
+_STRATEGIES = {  # strategy -> tone, marker
+    "vanilla": (1, "o"),
+    "checkpointing": (0, "D"),
+    "accumulate": (0, "^"),
+    "multiple": (0, "s"),
+    "adaptive": (1, "v"),
+    "svrg": (1, "P"),
+    "sparse": (0, "X"),
+    "mezo": (0, "*"),
+}
+_RC: dict[Any, Any] = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.3,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "gradcost",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn everywhere."""
+
+    color: str
+    dark: str
+    linestyle: Any
+    marker: str
+    zorder: float
+
+
+def look(row: Row) -> Look:
+    """The look of a method. ZO lies over FMAD, dashed, so that both show where they coincide."""
+    strategy = row.method.rpartition("-")[2]
+    tone, marker = _STRATEGIES.get(strategy, (1, "o"))
+    linestyle = ":" if row.setting != "default" else _DASHES[row.family]
+    if strategy == "checkpointing":  # coincides with vanilla against iterations
+        linestyle = (0, (1.2, 1.2))
+    order = 2 + list(_DASHES).index(row.family) * 0.2 + (strategy != "vanilla") * 0.05
+    light, dark = _TONES[row.family]
+    return Look((light, dark)[tone], dark, linestyle, marker, order)
+
+
+def context() -> AbstractContextManager[None]:
+    """The style as a context: nothing outside of it changes, and nothing outside changes it."""
+    return mpl.rc_context({**dict(mpl.rcParamsDefault), **_RC, "backend": "agg"})
+
+
+def styled(draw: Callable[[Tidy], Figure]) -> Callable[[Tidy], Figure]:
+    """Let a `draw` function run in the style."""
+
+    @wraps(draw)
+    def within(data: Tidy) -> Figure:
+        with context():
+            return draw(data)
+
+    return within
+
+
+def legend(figure: Figure, rows: Iterable[Row]) -> None:
+    """One legend for the whole figure, above it, with a column for each family."""
+    families: dict[str, list[Line2D]] = {}
+    for row in rows:
+        style = look(row)
+        handle = Line2D(
+            [], [], color=style.color, linestyle=style.linestyle, marker=style.marker,
+            markersize=4.5, markeredgecolor=style.dark, markeredgewidth=0.7, label=row.label,
+        )  # fmt: skip
+        families.setdefault(row.family, []).append(handle)
+    height = max(map(len, families.values()), default=0)
+    for handles in families.values():
+        handles += [Line2D([], [], linestyle="none", label=" ")] * (height - len(handles))
+    figure.legend(
+        handles=[handle for handles in families.values() for handle in handles],
+        loc="outside upper center",
+        ncols=len(families),
+        handlelength=3.0,
+        columnspacing=3.0,
+        labelspacing=0.35,
+    )
+
+
+def log_x(axes: Axes) -> None:
+    """A logarithmic x axis with plain numbers: powers of ten, and 2 and 5 where there is room.
+
+    Call it after the data are drawn.
+    """
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    subs = (1.0, 2.0, 5.0) if high < 60 * low else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}".replace(",", "\u2009"))
+    axes.xaxis.set_minor_formatter(lambda *_: "")
+
+
+def seeds_text(data: Tidy) -> str:
+    """`3 seeds`, or `2 to 3 seeds` where methods differ; counts completed runs."""
+    counts = {
+        len(data.cell(column, row, completed=True))
+        for column in data.columns
+        for row in data.trained
+    } - {0}
+    if not counts:
+        return "no run completed"
+    low, high = min(counts), max(counts)
+    plural = "" if high == 1 else "s"
+    return f"{high} seed{plural}" if low == high else f"{low} to {high} seeds"

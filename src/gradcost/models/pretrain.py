@@ -1,0 +1,144 @@
+"""A small Llama-type language model, trained from nothing on the text of the study.
+
+The demo scale needs a pretrained model that is small, real and reachable without a hub.
+This one reads windows of plain text and, of some corpora, documents followed by
+`<topic>` and the name of their topic, so that its last position learns to hold what a
+text is about. It stops after a number of steps, never after a time: the same weights
+come out of a slow machine.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcost.study.seeds import derive
+
+TOPIC, END, PAD = "<topic>", "<end>", "<pad>"
+_PROGRESS_EVERY = 200
+
+
+def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Path) -> None:
+    """Train tokenizer and model and save both in `folder`, as Hugging Face does.
+
+    Args:
+        spec: the `pretraining` of a model.
+        corpora: data specs of the tasks in `spec["corpora"]`, by name.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(spec["threads"])
+    texts = {name: _corpus(corpora[name]) for name in spec["corpora"]}
+    trained = _train_tokenizer([text for pairs in texts.values() for text, _ in pairs], spec)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=trained, pad_token=PAD, eos_token=END, additional_special_tokens=[TOPIC]
+    )
+    torch.manual_seed(derive(spec["seed"], "initialisation"))
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=spec["hidden"],
+        intermediate_size=spec["intermediate"],
+        num_hidden_layers=spec["layers"],
+        num_attention_heads=spec["heads"],
+        num_key_value_heads=spec["heads"],
+        max_position_embeddings=4 * spec["length"],
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="eager",
+    )
+    model = LlamaForCausalLM(config)
+    _train(model, _Batches(texts, tokenizer, spec), spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _corpus(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    module = import_module(f"gradcost.tasks.{spec['dataset'].replace('-', '_')}")
+    pairs: list[tuple[str, str]] = module.corpus(spec["source"])
+    return pairs
+
+
+def _train_tokenizer(texts: list[str], spec: dict[str, Any]) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=spec["vocabulary"],
+        special_tokens=[PAD, END, TOPIC],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+class _Batches:
+    """Batches of ids (batch, length) and of targets, -100 where none is asked for."""
+
+    def __init__(
+        self, texts: dict[str, list[tuple[str, str]]], tokenizer: Any, spec: dict[str, Any]
+    ) -> None:
+        self.spec, self.pad = spec, tokenizer.pad_token_id
+        encode = tokenizer.backend_tokenizer.encode_batch
+        plain, self.labelled = [], []
+        topic = tokenizer.convert_tokens_to_ids(TOPIC)
+        for name, pairs in texts.items():
+            ids = [encoded.ids for encoded in encode([text for text, _ in pairs])]
+            plain += [token for document in ids for token in [*document, tokenizer.eos_token_id]]
+            if name in spec["labelled"]:
+                words = [encoded.ids for encoded in encode([words for _, words in pairs])]
+                for document, label in zip(ids, words, strict=True):
+                    tail = [topic, *label, tokenizer.eos_token_id]
+                    self.labelled.append(document[: spec["length"] - len(tail)] + tail)
+        self.plain = torch.tensor(plain)
+        self.rng = torch.Generator().manual_seed(derive(spec["seed"], "order"))
+
+    def draw(self) -> Tensor:
+        """Labelled documents and plain windows; padded with the tokenizer's pad."""
+        spec = self.spec
+        rows = torch.full((spec["batch_labelled"] + spec["batch_plain"], spec["length"]), self.pad)
+        if spec["batch_labelled"]:
+            chosen = torch.randint(
+                len(self.labelled), (spec["batch_labelled"],), generator=self.rng
+            )
+            for row, index in enumerate(chosen.tolist()):
+                document = self.labelled[index]
+                rows[row, : len(document)] = torch.tensor(document)
+        starts = torch.randint(
+            len(self.plain) - spec["length"], (spec["batch_plain"], 1), generator=self.rng
+        )
+        rows[spec["batch_labelled"] :] = self.plain[starts + torch.arange(spec["length"])]
+        return rows
+
+
+def _train(model: Any, batches: _Batches, spec: dict[str, Any]) -> None:
+    steps = spec["steps"]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=spec["learning_rate"], weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, spec["learning_rate"], total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
+    model.train()
+    for step in range(1, steps + 1):
+        ids = batches.draw()
+        logits = model(input_ids=ids).logits[:, :-1]
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=batches.pad
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % _PROGRESS_EVERY == 0 or step == steps:
+            print(f"base model  step {step}/{steps}  loss {loss.item():.3f}", flush=True)

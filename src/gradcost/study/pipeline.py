@@ -1,0 +1,192 @@
+"""What the rules of the workflow need to know: paths, and a plan for every job.
+
+A plan is a small JSON file with everything that can change a job's output: its spec, the
+fingerprint of its code and the versions of its packages. The file is named after its
+content. Its name is the job's parameter, which Snakemake stores, and runs the job again
+when it differs; the job reads the plan, and refuses to run if the code that it finds is not
+the code that it was planned with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gradcost.study import config, fingerprint, runs
+from gradcost.study.files import digest, write_json
+from gradcost.study.runs import Run
+
+Plan = dict[str, Any]
+
+
+class PlanChanged(Exception):
+    """The code or the packages are not those that the job was planned with."""
+
+
+def verify(plan: Plan) -> None:
+    """Raise `PlanChanged` unless code and packages on disk are those of `plan`."""
+    try:
+        fingerprint.check(plan["code"], *plan["modules"])
+    except fingerprint.CodeChanged as error:
+        raise PlanChanged(str(error)) from None
+    found = fingerprint.packages(plan["stage"])
+    if found != plan["packages"]:
+        wrong = [f"{name} {found[name]}" for name in found if found[name] != plan["packages"][name]]
+        raise PlanChanged(
+            f"installed packages have changed since this job was planned: {', '.join(wrong)}. "
+            "Start Snakemake again to plan with them."
+        )
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The study as the rules see it."""
+
+    study: config.Study
+
+    @classmethod
+    def load(cls, merged: Mapping[str, Any]) -> Pipeline:
+        """Validate the merged configuration and resolve every run.
+
+        Raises:
+            gradcost.study.config.ConfigError: listing all faults.
+        """
+        pipeline = cls(config.load(merged))
+        _ = pipeline.grids
+        return pipeline
+
+    @cached_property
+    def grids(self) -> dict[str, list[Run]]:
+        """The runs of each experiment."""
+        return runs.plan(self.study)
+
+    @property
+    def results(self) -> str:
+        """The folder of this scale's results."""
+        return f"results/{self.study.scale}"
+
+    @property
+    def reports(self) -> str:
+        """The folder of this scale's tables, figures and report."""
+        return f"reports/{self.study.scale}"
+
+    @property
+    def standing(self) -> list[str]:
+        """The experiments that belong to the report; the others run when asked for by name."""
+        return [name for name, grid in self.study.experiments.items() if not grid.on_request]
+
+    def records(self, experiment: str) -> list[str]:
+        """The records of an experiment's runs."""
+        return [f"{self.results}/{run.path}/record.json" for run in self.grids[experiment]]
+
+    def artefacts(self, experiment: str) -> list[str]:
+        """The tables and figures of an experiment."""
+        grid = self.study.experiments[experiment]
+        return [f"{self.reports}/{experiment}/{name}.tex" for name in grid.tables] + [
+            f"{self.reports}/{experiment}/{name}.{suffix}"
+            for name in grid.figures
+            for suffix in ("pdf", "svg")
+        ]
+
+    def data_plan(self, task: str) -> str:
+        """The plan of preparing a task's data."""
+        return self._plan(
+            "data",
+            ["gradcost.tasks.prepare", _dataset(self.study.tasks[task].dataset)],
+            spec=runs.data_spec(self.study, task),
+        )
+
+    def model_plan(self, model: str) -> str:
+        """The plan of making a model's weights available."""
+        pretraining = self.study.models[model].pretraining
+        corpora = {
+            task: runs.data_spec(self.study, task)
+            for task in (pretraining.corpora if pretraining else [])
+        }
+        datasets = sorted({_dataset(spec["dataset"]) for spec in corpora.values()})
+        return self._plan(
+            "model" if pretraining else "data",
+            ["gradcost.models.store", *datasets],
+            spec=runs.model_spec(self.study, model),
+            corpora=corpora,
+        )
+
+    def model_threads(self, model: str) -> int:
+        """The CPU threads that making a model available takes."""
+        pretraining = self.study.models[model].pretraining
+        return pretraining.threads if pretraining else 1
+
+    def token_plan(self, model: str, task: str) -> str:
+        """The plan of tokenising a task for a model."""
+        modules = ["gradcost.tasks.tokens", "gradcost.models.store"]
+        return self._plan("data", modules, spec=runs.token_spec(self.study, model, task))
+
+    def train_plan(self, run: Run) -> str:
+        """The plan of a run."""
+        spec = runs.spec(self.study, run)
+        modules = ["gradcost.training.run"]
+        if estimator := spec["method"]["estimator"]:
+            modules.append(f"gradcost.estimators.{estimator['kind'].replace('-', '_')}")
+        return self._plan("train", modules, run=asdict(run), spec=spec)
+
+    def aggregate_plan(self, experiment: str) -> str:
+        """The plan of an experiment's tidy tables."""
+        presentation = self.presentation(experiment)
+        return self._plan("results", ["gradcost.results.tidy"], presentation=presentation)
+
+    def artefact_plan(self, kind: str, name: str) -> str:
+        """The plan of a table or figure; `kind` is `tables` or `figures`."""
+        return self._plan("results", [f"gradcost.{kind}.{name.replace('-', '_')}"], name=name)
+
+    def screening_plan(self) -> str:
+        """The plan of choosing learning rates."""
+        return self._plan("results", ["gradcost.results.screening"])
+
+    def presentation(self, experiment: str) -> dict[str, Any]:
+        """Labels and order of an experiment's rows: what changes looks and no number."""
+        study, grid = self.study, self.study.experiments[experiment]
+        return {
+            "experiment": experiment,
+            "title": grid.title,
+            "scale": study.scale,
+            "models": [{"name": n, "label": study.models[n].label} for n in grid.models],
+            "tasks": [
+                {"name": n, "label": study.tasks[n].label, "paper": study.tasks[n].paper}
+                for n in grid.tasks
+            ],
+            "methods": [
+                {"name": n, "label": study.methods[n].label, "family": study.methods[n].family}
+                for n in grid.methods
+            ],
+            "settings": grid.settings,
+            "runs": [asdict(run) for run in self.grids[experiment]],
+        }
+
+    def _plan(self, stage: str, modules: list[str], **contents: Any) -> str:
+        plan = {
+            "stage": stage,
+            "modules": modules,
+            "code": fingerprint.fingerprint(*modules),
+            "packages": fingerprint.packages(stage),
+            **contents,
+        }
+        path = Path(self.results, "plans", f"{digest(plan)[:24]}.json")
+        if not path.exists():
+            write_json(path, plan)
+        return str(path)
+
+
+def _dataset(name: str) -> str:
+    return f"gradcost.tasks.{name.replace('-', '_')}"
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """What differs between two plans, one line a key: the reason why a job runs again."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        found = [differences(old.get(key), new.get(key), f"{path}{key}: ") for key in keys]
+        return [line for lines in found for line in lines]
+    return [] if old == new else [f"{path}{old} -> {new}"]

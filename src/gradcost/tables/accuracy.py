@@ -1,0 +1,87 @@
+"""Test accuracy of each method on each task, beside the paper's."""
+
+from __future__ import annotations
+
+from gradcost.results import compare, paper
+from gradcost.results.tidy import Column, Row, Tidy
+from gradcost.tables import latex
+
+AT_ONCE = 2  # tasks side by side; more go below
+DEFAULT_PAPER = ("agnews", "boolq")  # the paper's classification tasks, if none is configured
+
+
+def render(data: Tidy) -> str:
+    """Per task: mean and half width of the interval, and the paired difference to BP-Vanilla."""
+    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
+    return "\n\\par\\bigskip\n".join(_block(data, columns) for columns in blocks)
+
+
+def seeds(data: Tidy) -> int | None:
+    """The number of runs of every cell, or None where cells differ."""
+    counts = {len(data.cell(column, row)) for column in data.columns for row in data.rows}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def failures(data: Tidy, column: Column, row: Row) -> str:
+    """`2 of 3 diverged`, or nothing if all runs of the cell completed."""
+    total = len(data.cell(column, row))
+    failed = compare.not_completed(data, column, row)
+    return ", ".join(f"{n} of {total} {outcome}" for outcome, n in failed.items())
+
+
+def _block(data: Tidy, columns: list[Column]) -> str:
+    reference = compare.reference(data)
+    theirs = list(dict.fromkeys(c.paper for c in columns if c.paper)) or list(DEFAULT_PAPER)
+    # the paper's other classification task stays in sight beside a single one
+    if len(columns) == len(data.columns) and set(theirs) < set(DEFAULT_PAPER):
+        theirs = list(DEFAULT_PAPER)
+    models = list(dict.fromkeys(paper.model(name) for name in theirs))
+    first = [r"\multicolumn{2}{c}{" + latex.escape(c.label) + "}" for c in columns]
+    first.append(
+        rf"\multicolumn{{{len(theirs)}}}{{c}}{{Paper: {latex.escape(latex.listing(models))}}}"
+    )
+    last = 1 + 2 * len(columns)
+    rules = [rf"\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(len(columns))]
+    rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
+    n = seeds(data)
+    shown = f" ($n={n}$)" if n is not None else ""
+    second = ["Method"]
+    for _ in columns:
+        second += [f"accuracy [\\%]{shown}", f"minus {latex.escape(reference.label)}"]
+    second += [paper.DATASETS[name] for name in theirs]
+    body: list[list[str] | str] = []
+    for row in data.rows:
+        cells = [latex.escape(row.label)]
+        for column in columns:
+            cells += _cell(data, column, row, reference, n)
+        for name in theirs:
+            cells.append(latex.number(paper.accuracy(row.method, name)))
+        body.append(cells)
+    cells = ["Majority class"]
+    for column in columns:
+        cells += [latex.number(compare.majority(data, column)), ""]
+    body += [r"\midrule", cells + [""] * len(theirs)]
+    return latex.tabular(
+        "@{}l" + "ll" * len(columns) + "r" * len(theirs) + "@{}",
+        [" & ".join(["", *first]) + r" \\", "".join(rules), " & ".join(second) + r" \\"],
+        body,
+    )
+
+
+def _cell(data: Tidy, column: Column, row: Row, reference: Row, n: int | None) -> list[str]:
+    """Accuracy and difference. A mean over fewer runs than were asked for says so."""
+    summary = compare.accuracy(data, column, row)
+    failed = failures(data, column, row)
+    if not len(data.cell(column, row)):
+        return [latex.DASH, latex.DASH]
+    if summary is None:
+        return [failed, latex.DASH]
+    text = latex.plus_minus(summary)
+    if n is None or summary.n != n:
+        text += f" ($n={summary.n}$)"
+    if failed:
+        text = rf"\shortstack[l]{{{text}\\{{\footnotesize {failed}}}}}"
+    difference = compare.difference(data, column, row, reference)
+    if row == reference or difference is None:
+        return [text, latex.DASH]
+    return [text, f"{latex.signed(difference.mean)} {latex.interval(difference)}"]

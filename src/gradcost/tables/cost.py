@@ -1,0 +1,51 @@
+"""What a step and a run cost: counted memory and FLOPs, measured time, and the common target."""
+
+from __future__ import annotations
+
+from gradcost.results import compare
+from gradcost.results.tidy import Column, Row, Tidy
+from gradcost.tables import latex
+
+HEADER = [
+    r" & trainable & \multicolumn{2}{c}{FLOPs of a} & step / & \multicolumn{2}{c}{memory [MB]}"
+    r" & time of a & \multicolumn{4}{c}{until the target accuracy} \\",
+    r"\cmidrule(lr){3-4}\cmidrule(lr){6-7}\cmidrule(l){9-12}",
+    r"Method & numbers & forward & step & forward & weights & peak"
+    r" & step [ms] & seeds & steps & forwards & time [s] \\",
+]
+
+
+def render(data: Tidy) -> str:
+    """Per task and method; what it takes to the target is a median over seeds."""
+    body: list[list[str] | str] = []
+    for index, column in enumerate(data.columns):
+        goal = compare.target(data, column)
+        aim = "no target" if goal is None else rf"target {goal:.0f}\,\% on validation"
+        text = f"{latex.escape(column.label)}, {aim}"
+        body.append(latex.heading(text, 12, first=index == 0))
+        body += [_line(data, column, row, goal) for row in data.trained]
+    return latex.tabular("@{}lrrrrrrrcrrr@{}", HEADER, body)
+
+
+def _line(data: Tidy, column: Column, row: Row, goal: float | None) -> list[str]:
+    cost = compare.cost(data, column, row)
+    line = [
+        latex.escape(row.label),
+        latex.count(cost["trainable_parameters"]),
+        latex.scaled(cost["forward_flops"], ""),
+        latex.scaled(cost["step_flops"], ""),
+        latex.number(cost["forward_equivalents"], 2),
+        latex.number(cost["model_bytes"] / 1e6, 2),
+        latex.number(cost["peak_bytes"] / 1e6, 2),
+        latex.significant(1e3 * cost["seconds_per_step"]),
+    ]
+    if goal is None:
+        return line + [latex.DASH] * 4
+    reach = compare.reach(data, column, row, goal)
+    return [
+        *line,
+        f"{reach.reached}/{reach.n}",
+        latex.count(reach.step),
+        latex.count(reach.forward_equivalents),
+        latex.significant(reach.training_seconds, 2),
+    ]

@@ -1,0 +1,120 @@
+"""LaTeX from data: escaping, numbers, cells and tabulars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, isfinite, log10
+
+from gradcost.results.statistics import Summary
+
+DASH = "---"
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}
+
+
+def escape(text: object) -> str:
+    """Text from data, safe in LaTeX."""
+    return "".join(_SPECIAL.get(char, char) for char in str(text))
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """A number with a true minus sign; a dash for None, NaN and infinity."""
+    if value is None or not isfinite(value):
+        return DASH
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return f"${text}$" if text.startswith("-") else text
+
+
+def signed(value: float | None, decimals: int = 1) -> str:
+    """A difference: with its sign, also if it is positive."""
+    text = number(value, decimals)
+    plain = value is not None and isfinite(value) and float(f"{value:.{decimals}f}") > 0
+    return f"$+{text}$" if plain else text
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number with so many significant digits, thousands apart by a thin space."""
+    if value is None or not isfinite(value):
+        return DASH
+    if value == 0:
+        return "0"
+    value = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - floor(log10(abs(value))))
+    return f"{value:,.{decimals}f}".replace(",", r"\,")
+
+
+def count(value: float | None) -> str:
+    """A whole number, thousands apart by a thin space."""
+    if value is None or not isfinite(value):
+        return DASH
+    return f"{round(value):,}".replace(",", r"\,")
+
+
+def scientific(value: float | None) -> str:
+    """A setting such as a learning rate, as the paper writes it: powers of ten."""
+    if value is None or not isfinite(value):
+        return DASH
+    mantissa, exponent = f"{value:.3e}".split("e")
+    factor = mantissa.rstrip("0").rstrip(".")
+    power = f"10^{{{int(exponent)}}}"
+    return f"${power}$" if factor == "1" else rf"${factor}\cdot{power}$"
+
+
+def scaled(value: float | None, unit: str) -> str:
+    """A count of bytes or FLOPs with the decimal prefix that suits it: `4.31 MB`."""
+    if value is None or not isfinite(value):
+        return DASH
+    step = min(5, max(0, int(log10(abs(value)) // 3))) if value else 0
+    return f"{significant(value / 1000**step)}~{['', 'k', 'M', 'G', 'T', 'P'][step]}{unit}"
+
+
+def plus_minus(summary: Summary | None) -> str:
+    """Mean and half width of the interval; of a single seed the mean alone, with a dash."""
+    if summary is None:
+        return DASH
+    if summary.half_width is None:
+        return rf"{number(summary.mean)}\,\textpm\,{DASH}"
+    return rf"{number(summary.mean)}\,\textpm\,{number(summary.half_width)}"
+
+
+def interval(summary: Summary | None) -> str:
+    """The interval of a difference in brackets, with signs; a dash if there is none."""
+    if summary is None or summary.interval is None:
+        return DASH
+    low, high = summary.interval
+    return f"[{signed(low)}, {signed(high)}]"
+
+
+def extent(summary: Summary | None) -> str:
+    """The interval of an accuracy in brackets; a dash if there is none."""
+    if summary is None or summary.interval is None:
+        return DASH
+    return "[{}, {}]".format(*map(number, summary.interval))
+
+
+def tabular(columns: str, header: Sequence[str], body: Sequence[Sequence[str] | str]) -> str:
+    """A booktabs tabular. Lines that are text and not cells are put in as they are."""
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *header, r"\midrule"]
+    lines += [line if isinstance(line, str) else " & ".join(line) + r" \\" for line in body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def heading(text: str, columns: int, *, first: bool) -> str:
+    """A line within a table that names the group of rows below it."""
+    space = "" if first else r"\addlinespace "
+    return rf"{space}\multicolumn{{{columns}}}{{@{{}}l}}{{\emph{{{text}}}}} \\"
+
+
+def listing(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(x for x in (", ".join(items[:-1]), *items[-1:]) if x)

@@ -1,0 +1,100 @@
+"""Where the numbers come from: runs, code, packages, machine and time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import datetime
+
+import pandas as pd
+
+from gradcost.results.tidy import OUTCOMES, Tidy
+from gradcost.tables import latex
+
+STARTED = "GRADCOST_STARTED"  # when this invocation of Snakemake began, as ISO text in UTC
+
+
+def render(data: Tidy) -> str:
+    """A table of two columns. What the runs do not have in common is listed with its count."""
+    runs = data.runs
+    done = runs[runs["outcome"] != "missing"]
+    machines = [json.loads(text) for text in done["machine"].dropna()]
+    packages = [json.loads(text) for text in done["packages"].dropna()]
+    finished = sorted(done["finished"].dropna(), key=_instant)
+    facts = {
+        "runs": f"{len(runs)}: {outcomes(data)}",
+        "seeds": latex.listing([str(seed) for seed in sorted(set(runs["seed"]))]),
+        "trained": trained(data),
+        "finished": f"first {_time(finished[0])}, last {_time(finished[-1])}" if finished else "",
+        "training time": f"{latex.count(done['training_seconds'].sum())} s in all, "
+        "evaluation not counted",
+        "machine": _tally(
+            ", ".join(
+                f"{machine[key]} {unit}".strip()
+                for key, unit in _MACHINE.items()
+                if machine.get(key) not in (None, "")
+            )
+            for machine in machines
+        ),
+        "Python": _tally(str(machine.get("python", "unknown")) for machine in machines),
+        "packages": _tally(
+            ", ".join(f"{name} {version}" for name, version in sorted(one.items()))
+            for one in packages
+        ),
+        "commit of the code": _tally(str(one.get("commit", "unknown")) for one in machines),
+        "digest of the code": _tally(text[:12] for text in done["code_digest"].dropna()),
+        "digest of the data": _tally(
+            f"{text[:12]} ({task})"
+            for text, task in zip(done["data_digest"], done["task_label"], strict=True)
+        ),
+        "digest of the model": _tally(text[:12] for text in done["model_digest"].dropna()),
+    }
+    lines = [rf"{key} & {_safe(key, text)} \\" for key, text in facts.items() if text]
+    return "\n".join(
+        [r"\begin{tabular}{@{}lp{0.72\linewidth}@{}}", r"\toprule", *lines, r"\bottomrule",
+         r"\end{tabular}", ""]
+    )  # fmt: skip
+
+
+_MACHINE = {"system": "", "processor": "", "cores": "cores", "threads": "thread(s) a run",
+            "device": "as device"}  # fmt: skip
+
+
+def outcomes(data: Tidy) -> str:
+    """`40 completed, 2 diverged`."""
+    counts = data.runs["outcome"].value_counts()
+    return ", ".join(f"{counts[kind]} {kind}" for kind in OUTCOMES if kind in counts)
+
+
+def trained(data: Tidy) -> str:
+    """How many runs this invocation of Snakemake trained, and how many it found and kept."""
+    finished = data.runs["finished"].dropna()
+    started = os.environ.get(STARTED)
+    if not started:
+        return "not known of this invocation of Snakemake"
+    start = _instant(started)
+    now = sum(_instant(text) >= start for text in finished)
+    return f"{now} in this invocation of Snakemake, {len(finished) - now} kept from before"
+
+
+def _instant(text: str) -> pd.Timestamp:
+    """A moment; one without a time zone is in UTC."""
+    moment = pd.Timestamp(datetime.fromisoformat(text))
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+
+
+def _time(text: str) -> str:
+    return f"{_instant(text):%Y-%m-%d %H:%M} UTC"
+
+
+def _tally(values: Iterable[str]) -> str:
+    counts = pd.Series(list(values), dtype="str").value_counts(sort=False)
+    if len(counts) == 1:
+        return str(counts.index[0])
+    return "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
+
+
+def _safe(key: str, text: str) -> str:
+    # a count is LaTeX already; all else is text from records
+    return text if key == "training time" else latex.escape(text)

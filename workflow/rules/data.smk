@@ -1,0 +1,34 @@
+rule data:
+    localrule: True
+    output:
+        f"{RESULTS}/data/{{task}}/manifest.json",
+    log:
+        "logs/data/{task}.log",
+    params:
+        plan=lambda wildcards: pipeline.data_plan(wildcards.task),
+    conda:
+        "../../envs/gradcost.yaml"
+    message:
+        "Preparing the data of {wildcards.task}"
+    shell:
+        "python -m gradcost data --plan {params.plan} --out {output} > {log} 2>&1"
+
+
+rule tokens:
+    localrule: True
+    input:
+        data=f"{RESULTS}/data/{{task}}/manifest.json",
+        model=f"{RESULTS}/models/{{model}}/manifest.json",
+    output:
+        f"{RESULTS}/tokens/{{model}}/{{task}}/manifest.json",
+    log:
+        "logs/tokens/{model}/{task}.log",
+    params:
+        plan=lambda wildcards: pipeline.token_plan(wildcards.model, wildcards.task),
+    conda:
+        "../../envs/gradcost.yaml"
+    message:
+        "Tokenising {wildcards.task} for {wildcards.model}"
+    shell:
+        "python -m gradcost tokens --plan {params.plan} --data {input.data} --model {input.model}"
+        " --out {output} > {log} 2>&1"
