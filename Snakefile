@@ -16,6 +16,9 @@ from gradcost.study.runs import Run
 min_version("9.20")
 
 
+report: "workflow/report/workflow.rst"
+
+
 configfile: "config.yaml"
 
 
@@ -25,6 +28,7 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS, REPORTS = pipeline.results, pipeline.reports
+LOGS = f"logs/{pipeline.study.scale}"
 
 # jobs find the Python that runs Snakemake, whether or not its environment is activated
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])

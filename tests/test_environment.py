@@ -249,6 +249,12 @@ def test_a_user_with_passwordless_sudo_installs_through_it(machine: Machine) -> 
     )
 
 
+def test_apt_may_install_from_the_list_at_hand(machine: Machine) -> None:
+    machine.program("id", ROOT_USER)
+    machine.program("apt-get", 'case "$*" in *update) exit 100 ;; esac')
+    assert machine.run("envs/apt.sh", "lmodern").returncode == 0
+
+
 def no_apt(machine: Machine) -> None:
     machine.program("id", ROOT_USER)
 
@@ -337,6 +343,11 @@ def test_a_python_that_is_too_old_or_only_a_stand_in(machine: Machine) -> None:
     assert "pyenv" not in done.stderr
 
 
+def test_the_oldest_python_taken_is_the_oldest_supported() -> None:
+    oldest = PROJECT["requires-python"].removeprefix(">=").replace(".", ", ")
+    assert f"sys.version_info < ({oldest})" in (ENVS / "setup.sh").read_text()
+
+
 def test_the_python_that_is_named_is_taken(ready_machine: Machine) -> None:
     mine = ready_machine.program("mine", PYTHON)
     done = ready_machine.run("envs/setup.sh", PYTHON=str(mine))
@@ -386,6 +397,14 @@ def test_no_network_is_said_and_the_next_call_repairs(ready_machine: Machine) ->
     assert (ready_machine.root / ".venv/ready").exists()
 
 
+def test_an_update_that_fails_is_repaired_too(ready_machine: Machine) -> None:
+    assert ready_machine.run("envs/setup.sh").returncode == 0
+    assert ready_machine.run("envs/setup.sh", UV_FAILS="2", NO_NETWORK="1").returncode == 1
+    done = ready_machine.run("envs/setup.sh")
+    assert done.returncode == 0
+    assert "making it anew" in done.stderr
+
+
 def test_make_sets_up_once_and_again_only_for_a_reason(ready_machine: Machine) -> None:
     def sets_up(root: Path) -> str:
         ready_machine.root = root
@@ -399,6 +418,8 @@ def test_make_sets_up_once_and_again_only_for_a_reason(ready_machine: Machine) -
     stamp = (here / ".venv/ready").stat().st_mtime
     os.utime(here / "envs/constraints.txt", (stamp + 5, stamp + 5))
     assert "bringing .venv up to date" in sets_up(here)
+    os.utime(here / "envs/constraints.txt", (stamp - 5, stamp - 5))
+    assert sets_up(here) == ""
     copy = here.parent / "copy"
     shutil.copytree(here, copy)
     assert "made elsewhere" in sets_up(copy)

@@ -224,7 +224,9 @@ def figure(
 @app.command(rich_help_panel=STAGES)
 def table(
     plan: PlanFile,
-    data: Annotated[Path, typer.Option(help="The manifest of the experiment's tidy tables.")],
+    data: Annotated[
+        Path, typer.Option(help="The manifest of the experiment's tidy tables, or a CSV file.")
+    ],
     out: Out,
 ) -> None:
     """Write one LaTeX table."""
@@ -235,7 +237,7 @@ def table(
     from gradcost.study.files import write_atomic
 
     module = import_module(f"gradcost.tables.{given['name'].replace('-', '_')}")
-    text = module.render(Tidy.load(data.parent))
+    text = module.render(data if data.suffix == ".csv" else Tidy.load(data.parent))
     write_atomic(out, lambda path: path.write_text(text))
 
 

@@ -3,7 +3,7 @@ rule data:
     output:
         f"{RESULTS}/data/{{task}}/manifest.json",
     log:
-        "logs/data/{task}.log",
+        f"{LOGS}/data/{{task}}.log",
     params:
         plan=lambda wildcards: pipeline.data_plan(wildcards.task),
     conda:
@@ -22,7 +22,7 @@ rule tokens:
     output:
         f"{RESULTS}/tokens/{{model}}/{{task}}/manifest.json",
     log:
-        "logs/tokens/{model}/{task}.log",
+        f"{LOGS}/tokens/{{model}}/{{task}}.log",
     params:
         plan=lambda wildcards: pipeline.token_plan(wildcards.model, wildcards.task),
     conda:

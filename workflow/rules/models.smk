@@ -2,7 +2,7 @@ rule model:
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
     log:
-        "logs/models/{model}.log",
+        f"{LOGS}/models/{{model}}.log",
     params:
         plan=lambda wildcards: pipeline.model_plan(wildcards.model),
     threads: lambda wildcards: pipeline.model_threads(wildcards.model)

@@ -5,7 +5,7 @@ rule aggregate:
     output:
         f"{RESULTS}/experiments/{{experiment}}/manifest.json",
     log:
-        "logs/aggregate/{experiment}.log",
+        f"{LOGS}/aggregate/{{experiment}}.log",
     params:
         plan=lambda wildcards: pipeline.aggregate_plan(wildcards.experiment),
         results=RESULTS,
@@ -31,7 +31,7 @@ rule figure:
             labels={"experiment": "{experiment}", "figure": "{name}"},
         ),
     log:
-        "logs/figures/{experiment}/{name}.log",
+        f"{LOGS}/figures/{{experiment}}/{{name}}.log",
     params:
         plan=lambda wildcards: pipeline.artefact_plan("figures", wildcards.name),
     conda:
@@ -50,7 +50,7 @@ rule table:
     output:
         f"{REPORTS}/{{experiment}}/{{name}}.tex",
     log:
-        "logs/tables/{experiment}/{name}.log",
+        f"{LOGS}/tables/{{experiment}}/{{name}}.log",
     params:
         plan=lambda wildcards: pipeline.artefact_plan("tables", wildcards.name),
     conda:

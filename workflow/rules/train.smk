@@ -6,7 +6,7 @@ rule train:
         record=f"{RESULTS}/runs/{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}/record.json",
         history=f"{RESULTS}/runs/{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}/history.parquet",
     log:
-        "logs/train/{model}/{task}/{method}/{setting}/seed{seed}.log",
+        f"{LOGS}/train/{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}.log",
     params:
         plan=lambda wildcards: pipeline.train_plan(
             Run(

@@ -52,7 +52,8 @@ def draw(data: Tidy) -> Figure:
         axes.set_ylabel("test accuracy [%]")
     _sizes(figure, grid[0], most)
     figure.supxlabel(
-        f"{seeds_text(data)}; bars: {CONFIDENCE:.0%} interval over seeds; area: peak memory, weights included",
+        f"{seeds_text(data)}; bars: {CONFIDENCE:.0%} interval over seeds; "
+        "area: peak memory, weights included",
         fontsize=7.5, color=GREY,
     )  # fmt: skip
     figure.draw_without_rendering()  # panels take their final place: labels can be fitted

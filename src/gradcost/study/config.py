@@ -200,6 +200,9 @@ class Experiment(Entry):
     )
     tables: list[Name] = Field([], description="The modules of gradcost.tables it feeds")
     figures: list[Name] = Field([], description="The modules of gradcost.figures it feeds")
+    screening: str | None = Field(
+        None, description="The CSV of candidate learning rates by which its rates were chosen"
+    )
     on_request: bool = Field(False, description="No part of the report: runs when asked for")
 
 

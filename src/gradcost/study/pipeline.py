@@ -85,7 +85,8 @@ class Pipeline:
     def artefacts(self, experiment: str) -> list[str]:
         """The tables and figures of an experiment."""
         grid = self.study.experiments[experiment]
-        return [f"{self.reports}/{experiment}/{name}.tex" for name in grid.tables] + [
+        tables = [*grid.tables, *(["learning-rates"] if grid.screening else [])]
+        return [f"{self.reports}/{experiment}/{name}.tex" for name in tables] + [
             f"{self.reports}/{experiment}/{name}.{suffix}"
             for name in grid.figures
             for suffix in ("pdf", "svg")

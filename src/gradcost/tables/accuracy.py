@@ -36,18 +36,15 @@ def _block(data: Tidy, columns: list[Column]) -> str:
     if len(columns) == len(data.columns) and set(theirs) < set(DEFAULT_PAPER):
         theirs = list(DEFAULT_PAPER)
     models = list(dict.fromkeys(paper.model(name) for name in theirs))
-    first = [r"\multicolumn{2}{c}{" + latex.escape(c.label) + "}" for c in columns]
-    first.append(
-        rf"\multicolumn{{{len(theirs)}}}{{c}}{{Paper: {latex.escape(latex.listing(models))}}}"
-    )
+    n = seeds(data)
+    shown = f" ($n={n}$)" if n is not None else ""
+    first = [rf"\multicolumn{{2}}{{c}}{{{latex.escape(c.label)}{shown}}}" for c in columns]
+    named = latex.escape(latex.listing(models))
+    first.append(rf"\multicolumn{{{len(theirs)}}}{{c@{{}}}}{{\shortstack{{Paper,\\{named}}}}}")
     last = 1 + 2 * len(columns)
     rules = [rf"\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(len(columns))]
     rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
-    n = seeds(data)
-    shown = f" ($n={n}$)" if n is not None else ""
-    second = ["Method"]
-    for _ in columns:
-        second += [f"accuracy [\\%]{shown}", f"minus {latex.escape(reference.label)}"]
+    second = ["Method", *["accuracy [\\%]", f"$-$ {latex.escape(reference.label)}"] * len(columns)]
     second += [paper.DATASETS[name] for name in theirs]
     body: list[list[str] | str] = []
     for row in data.rows:

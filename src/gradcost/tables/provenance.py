@@ -23,7 +23,7 @@ def render(data: Tidy) -> str:
     packages = [json.loads(text) for text in done["packages"].dropna()]
     finished = sorted(done["finished"].dropna(), key=_instant)
     facts = {
-        "runs": f"{len(runs)}: {outcomes(data)}",
+        "runs": f"{len(runs)}, of which {outcomes(data)}",
         "seeds": latex.listing([str(seed) for seed in sorted(set(runs["seed"]))]),
         "trained": trained(data),
         "finished": f"first {_time(finished[0])}, last {_time(finished[-1])}" if finished else "",
@@ -44,9 +44,11 @@ def render(data: Tidy) -> str:
         ),
         "commit of the code": _tally(str(one.get("commit", "unknown")) for one in machines),
         "digest of the code": _tally(text[:12] for text in done["code_digest"].dropna()),
-        "digest of the data": _tally(
-            f"{text[:12]} ({task})"
-            for text, task in zip(done["data_digest"], done["task_label"], strict=True)
+        "digest of the data": "; ".join(
+            dict.fromkeys(
+                f"{text[:12]} ({task})"
+                for text, task in zip(done["data_digest"], done["task_label"], strict=True)
+            )
         ),
         "digest of the model": _tally(text[:12] for text in done["model_digest"].dropna()),
     }
@@ -57,7 +59,7 @@ def render(data: Tidy) -> str:
     )  # fmt: skip
 
 
-_MACHINE = {"system": "", "processor": "", "cores": "cores", "threads": "thread(s) a run",
+_MACHINE = {"system": "", "processor": "", "cores": "cores, of which", "threads": "for a run",
             "device": "as device"}  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Each function says what the data say, for every task, whichever way they turned 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE, Summary
@@ -34,7 +35,7 @@ def best(data: Tidy) -> str:
 def _best(data: Tidy, column: Column) -> str:
     row = compare.best(data, column)
     if row is None:
-        return f"On {_name(column)}, no run completed."
+        return "no run completed."
     summary = compare.accuracy(data, column, row)
     assert summary is not None
     same = [
@@ -47,7 +48,7 @@ def _best(data: Tidy, column: Column) -> str:
     who = latex.escape(latex.listing([row.label, *same]))
     have = "have" if same else "has"
     return (
-        f"On {_name(column)}, {who} {have} the highest mean test accuracy: "
+        f"{who} {have} the highest mean test accuracy: "
         f"{latex.number(summary.mean)}{PERCENT}"
         + (f", interval {latex.extent(summary)}" if summary.interval else "")
         + f", $n={summary.n}$. Always answering with the largest class would give "
@@ -64,13 +65,13 @@ def _gap(data: Tidy, column: Column) -> str:
     reference = compare.reference(data)
     rival = compare.best(data, column, families=("fmad", "zo"))
     if rival is None or reference.family != "bp":
-        return f"On {_name(column)}, there is no completed pair of methods with and without it."
+        return "there is no completed pair of methods with and without backpropagation."
     summary = compare.difference(data, column, reference, rival)
     other = compare.accuracy(data, column, rival)
     assert other is not None
     names = f"{_label(reference)} minus {_label(rival)}"
     return (
-        f"On {_name(column)}, the most accurate method without backpropagation reaches "
+        f"the most accurate method without backpropagation reaches "
         f"{latex.number(other.mean)}{PERCENT} ({_label(rival)}). {names} is "
         f"{_difference(summary)}: {verdict(_label(reference), summary)}."
     )
@@ -92,21 +93,23 @@ def pairs(data: Tidy) -> str:
 def multiple(data: Tidy) -> str:
     """Several directions a step against one."""
     found = []
-    for column in data.columns:
-        for family in ("fmad", "zo"):
-            many = compare.by_name(data, f"{family}-multiple")
-            one = compare.by_name(data, f"{family}-vanilla")
-            if many is None or one is None:
-                continue
-            summary = compare.difference(data, column, many, one)
-            costs = compare.cost(data, column, many) / compare.cost(data, column, one)
-            found.append(
-                f"On {_name(column)}, {_label(many)} minus {_label(one)} is "
-                f"{_difference(summary)}: {verdict(_label(many), summary)}. Its step takes "
-                f"{latex.significant(costs['step_flops'], 2)} times the FLOPs and "
-                f"{latex.significant(costs['seconds_per_step'], 2)} times the time."
-            )
+    for family in ("fmad", "zo"):
+        many = compare.by_name(data, f"{family}-multiple")
+        one = compare.by_name(data, f"{family}-vanilla")
+        if many is not None and one is not None:
+            found.append(_each(data, partial(_multiple, many=many, one=one)))
     return " ".join(found) or "No method is run with one direction and with several."
+
+
+def _multiple(data: Tidy, column: Column, many: Row, one: Row) -> str:
+    summary = compare.difference(data, column, many, one)
+    costs = compare.cost(data, column, many) / compare.cost(data, column, one)
+    return (
+        f"{_label(many)} minus {_label(one)} is {_difference(summary)}: "
+        f"{verdict(_label(many), summary)}. Its step takes "
+        f"{latex.significant(costs['step_flops'], 2)} times the FLOPs and "
+        f"{latex.significant(costs['seconds_per_step'], 2)} times the time."
+    )
 
 
 def forward_or_zeroth(data: Tidy) -> str:
@@ -171,7 +174,7 @@ def _memory(data: Tidy, column: Column) -> str:
     needs = {row: compare.cost(data, column, row)["activation_bytes"] for row in data.trained}
     known = {row: float(need) for row, need in needs.items() if need == need}
     if not known:
-        return f"On {_name(column)}, no method took a step."
+        return "no method took a step."
     least = min(known, key=lambda row: known[row])
     others = [
         f"{_label(row)} {latex.scaled(need, 'B')}"
@@ -179,7 +182,7 @@ def _memory(data: Tidy, column: Column) -> str:
         if row.family == "bp" and row != least
     ]
     text = (
-        f"On {_name(column)}, {_label(least)} needs the least memory above the weights, "
+        f"{_label(least)} needs the least memory above the weights, "
         f"{latex.scaled(known[least], 'B')}"
     )
     return text + (f"; {latex.listing(others)}." if others else ".")
@@ -193,7 +196,7 @@ def target(data: Tidy) -> str:
 def _target(data: Tidy, column: Column) -> str:
     goal = compare.target(data, column)
     if goal is None:
-        return f"On {_name(column)}, no method rises above the majority class: there is no target."
+        return "no method rises above the majority class: there is no target."
     reaches = {row: compare.reach(data, column, row, goal) for row in data.trained}
     groups: dict[str, list[str]] = {}
     for row, reach in reaches.items():
@@ -247,20 +250,24 @@ def sampling(data: Tidy) -> str:
 def _sampling(data: Tidy, column: Column) -> str:
     examples, row = compare.test_examples(data, column), compare.best(data, column)
     if examples is None or row is None:
-        return f"On {_name(column)}, nothing was tested."
+        return "nothing was tested."
     summary = compare.accuracy(data, column, row)
     assert summary is not None
     share = summary.mean / 100
     error = 100 * (share * (1 - share) / examples) ** 0.5
     return (
-        f"The test split of {_name(column)} has {latex.count(examples)} texts, which gives an "
+        f"the test split has {latex.count(examples)} texts, which gives an "
         f"accuracy of {latex.number(summary.mean)}{PERCENT} a standard error of "
         f"{latex.number(error)} points."
     )
 
 
 def _each(data: Tidy, say: Callable[[Tidy, Column], str]) -> str:
-    return " ".join(say(data, column) for column in data.columns)
+    """`On A and B, this. On C, that.`: what holds of several tasks is said once."""
+    places: dict[str, list[str]] = {}
+    for column in data.columns:
+        places.setdefault(say(data, column), []).append(_name(column))
+    return " ".join(f"On {latex.listing(names)}, {text}" for text, names in places.items())
 
 
 def _name(column: Column) -> str:
@@ -285,7 +292,7 @@ def _difference(summary: Summary | None) -> str:
 def _range(values: list[float]) -> str:
     """`2.0`, or `1.9 to 2.2` where tasks differ."""
     shown = dict.fromkeys(
-        latex.significant(value, 3) for value in sorted(v for v in values if v == v)
+        latex.significant(value, 2) for value in sorted(v for v in values if v == v)
     )
     texts = list(shown) or [latex.DASH]
     return texts[0] if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"

@@ -1,0 +1,186 @@
+"""A bad configuration is stopped, and the message says what would be valid."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gradcost.study import config, runs
+from gradcost.study.pipeline import Pipeline
+
+ROOT = Path(__file__).parents[2]
+SCALES = sorted((ROOT / "workflow/scales").glob("*.yaml"))
+
+
+@pytest.fixture
+def valid() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def change(valid: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    *parents, last = path.replace("3.1", "3_1").split(".")
+    changed = copy.deepcopy(valid)
+    node = changed
+    for key in parents:
+        node = node[key.replace("3_1", "3.1")]
+    if value is KeyError:
+        del node[last]
+    else:
+        node[last] = value
+    return changed
+
+
+def fault(changed: dict[str, Any]) -> str:
+    with pytest.raises(config.ConfigError) as caught:
+        runs.plan(config.load(changed))
+    return str(caught.value)
+
+
+def test_every_scale_is_valid():
+    assert config.read(ROOT / "config.yaml").scale == "paper"
+    assert SCALES
+    for overlay in SCALES:
+        study = config.read(ROOT / "config.yaml", overlay)
+        assert study.scale == overlay.stem
+        assert runs.plan(study)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        # YAML's trap: 1e-5 without a point is text
+        (
+            "hyperparameters.zo.agnews.learning_rate",
+            "1e-5",
+            ["hyperparameters.zo.agnews.learning_rate = '1e-5'", "is text", "write 1.0e-5"],
+        ),
+        # a misspelt key, at several depths
+        ("sedes", [0], ["sedes = [0]: no such key", "did you mean 'seeds'?"]),
+        (
+            "methods.zo-vanilla.labell",
+            "x",
+            ["methods.zo-vanilla.labell", "did you mean 'label'?", "checkpointing"],
+        ),
+        (
+            "models.llama-3.1-8b.lora.rnak",
+            2,
+            ["models.llama-3.1-8b.lora.rnak = 2", "did you mean 'rank'?"],
+        ),
+        # an estimator's settings, read from its file
+        (
+            "methods.zo-multiple.estimator.perturbation",
+            10,
+            ["methods.zo-multiple.estimator.perturbation", "did you mean 'perturbations'?"],
+        ),
+        (
+            "methods.zo-multiple.estimator.kind",
+            "zeroth-ordre",
+            ["= 'zeroth-ordre': no such estimator", "did you mean 'zeroth-order'?", "backprop"],
+        ),
+        (
+            "methods.zo-multiple.estimator.perturbations",
+            0,
+            ["methods.zo-multiple.estimator.perturbations = 0", "greater than or equal to 1"],
+        ),
+        # a misspelt name
+        (
+            "experiments.accuracy.methods",
+            ["bp-vanila"],
+            ["experiments.accuracy.methods.0 = 'bp-vanila'", "did you mean 'bp-vanilla'?"],
+        ),
+        ("experiments.accuracy.tasks", ["agnew"], ["did you mean 'agnews'?"]),
+        ("experiments.accuracy.figures", ["costs"], ["no such figure", "did you mean 'cost'?"]),
+        ("tasks.boolq.dataset", "bolq", ["no such dataset", "did you mean 'boolq'?"]),
+        # a wrong choice, a wrong type, a wrong range
+        (
+            "hyperparameters.zo.agnews.optimizer",
+            "adam",
+            ["optimizer = 'adam'", "'adamw' or 'sgd'", "did you mean 'adamw'?"],
+        ),
+        ("seeds", ["0"], ["seeds.0 = '0'", "is text, not a number"]),
+        ("seeds", [], ["seeds = []", "at least 1 item"]),
+        ("tasks.agnews.length", 350.5, ["tasks.agnews.length = 350.5", "integer"]),
+        ("hardware.threads", True, ["hardware.threads = True", "integer"]),
+        ("hyperparameters.zo.agnews.batch_size", -4, ["batch_size = -4", "greater than 0"]),
+        # what is missing, and what contradicts itself
+        ("seeds", KeyError, ["seeds: is missing"]),
+        ("hyperparameters.zo.boolq", KeyError, ["hyperparameters.zo.boolq: is missing"]),
+        ("hyperparameters.fmad.boolq.nesterov", True, ["nesterov needs a momentum above 0"]),
+        ("hyperparameters.zo.agnews.momentum", 0.9, ["momentum and nesterov are for"]),
+        ("tasks.agnews.source", {"hub": "x/y"}, ["hub and revision go together"]),
+        ("tasks.agnews.source", {}, ["exactly one of hub, folder and wheel"]),
+        ("methods.bp-vanilla.hyperparameters", KeyError, ["go together"]),
+    ],
+)
+def test_a_fault_is_named_with_its_path_its_value_and_what_is_valid(valid, path, value, expected):
+    message = fault(change(valid, path, value))
+    for part in expected:
+        assert part in message
+
+
+def test_all_faults_are_told_at_once(valid):
+    message = fault(change(change(valid, "seeds", "zero"), "hardware.threads", 0))
+    assert "2 faults" in message
+    assert "seeds" in message
+    assert "hardware.threads" in message
+
+
+def test_a_setting_that_does_not_fit_is_found_before_any_run(valid):
+    bad = change(valid, "settings", {"default": {}, "high": {"lora": {"rank": 0}}})
+    bad["experiments"]["accuracy"]["settings"] = ["default", "high"]
+    assert "settings.high.lora.rank = 0" in fault(bad)
+
+
+def test_a_file_that_is_no_mapping_or_no_yaml_is_named(tmp_path):
+    path = tmp_path / "mine.yaml"
+    for text in ("- a\n", "a: [\n"):
+        path.write_text(text)
+        with pytest.raises(config.ConfigError, match=r"mine\.yaml"):
+            config.read(path)
+
+
+def test_merging_is_deep_for_mappings_and_replaces_the_rest():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert config.merge(base, {"a": {"c": [3]}, "e": 2}) == {
+        "a": {"b": 1, "c": [3]},
+        "d": 1,
+        "e": 2,
+    }
+    assert base["a"]["c"] == [1, 2]
+
+
+@pytest.mark.parametrize("what", ["config", "overlay", "record"])
+def test_the_schemas_for_editors_are_up_to_date(what):
+    from typer.testing import CliRunner
+
+    from gradcost.cli import app
+
+    printed = CliRunner().invoke(app, ["schema", what]).output
+    path = ROOT / f"workflow/{what}.schema.json"
+    assert json.loads(path.read_text()) == json.loads(printed), "run `make schemas`"
+
+
+def test_the_schema_for_editors_accepts_the_study_and_refuses_a_misspelt_key(valid):
+    import jsonschema
+
+    schema = config.json_schema()
+    jsonschema.validate(valid, schema)
+    for path in ("methods.zo-multiple.estimator.perturbation", "seds"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(change(valid, path, 1), schema)
+    for overlay in SCALES:
+        jsonschema.validate(
+            yaml.safe_load(overlay.read_text()), config.json_schema(overlay=True)
+        )
+
+
+def test_a_pipeline_lists_what_the_report_needs(tmp_path, monkeypatch, valid):
+    monkeypatch.chdir(tmp_path)
+    pipeline = Pipeline.load(valid)
+    assert len(pipeline.records("accuracy")) == 7 * 2 * 3
+    assert "reports/paper/accuracy/cost.tex" in pipeline.artefacts("accuracy")
