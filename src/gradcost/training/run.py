@@ -86,7 +86,7 @@ def train(job: Job) -> Record:
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
-        outcome, reason = "out-of-memory", str(error).splitlines()[0]
+        outcome, reason = "out-of-memory", str(error).partition("\n")[0]
         training.test = training.validation = None
     progress = training.progress
     history = record.history_table(progress.rows)
@@ -246,7 +246,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError | _OutOfMemory):
         return True
     # the CPU's allocator has no exception of its own
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def _reporter(name: RunName, steps: int) -> Callable[[Progress, Evaluation], None]:
