@@ -52,6 +52,8 @@ rule all:
     input:
         f"{REPORTS}/report.pdf",
         [pipeline.artefacts(experiment) for experiment in pipeline.standing],
+        # asked for by name: Snakemake does not miss a file that only led to others
+        [pipeline.records(experiment) for experiment in pipeline.standing],
 
 
 include: "workflow/rules/data.smk"

@@ -189,7 +189,7 @@ def test_any_other_error_is_an_error_and_leaves_no_record(job, monkeypatch):
     "hyperparameters",
     [
         {"optimizer": "adamw", "learning_rate": 0.03, "weight_decay": 0.01},
-        {"optimizer": "sgd", "learning_rate": 0.5},
+        {"optimizer": "sgd", "learning_rate": 0.1},
         {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
         {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
     ],

@@ -1,0 +1,189 @@
+"""What the report says of an experiment, computed once for tables, figures and prose.
+
+Accuracies and their differences are in percent and percentage points of the test split,
+at the end of training; a run that did not complete has none and is shown by its outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gradcost.results.statistics import (
+    Summary,
+    first_reach,
+    median_of_reached,
+    paired,
+    steady_state,
+    summarise,
+)
+from gradcost.results.tidy import Column, Row, Tidy
+
+TARGET_SHARE = 0.75  # of the way from the majority class to the best method
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What it takes to a common target: medians over seeds, a seed that never arrives last."""
+
+    step: float
+    forward_equivalents: float
+    training_seconds: float
+    reached: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Equality:
+    """In how many of `n` pairs of runs two accuracies are equal; the largest gap in points."""
+
+    equal: int
+    n: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """FMAD and ZO with the same strategy, hence with the same directions for one seed."""
+
+    strategy: str
+    fmad: Row
+    zo: Row
+
+
+def reference(data: Tidy) -> Row:
+    """What differences are taken to: BP-Vanilla or, without it, the first BP or first method."""
+    for wanted in ("bp-vanilla", "bp-checkpointing"):
+        for row in data.rows:
+            if row.key == wanted:
+                return row
+    return next((row for row in data.rows if row.family == "bp"), data.rows[0])
+
+
+def accuracies(data: Tidy, column: Column, row: Row) -> pd.Series[float]:
+    """Test accuracy of the completed runs by seed, in percent."""
+    return 100 * data.cell(column, row, completed=True)["test_accuracy"].dropna().astype(float)
+
+
+def accuracy(data: Tidy, column: Column, row: Row) -> Summary | None:
+    """Test accuracy over seeds, in percent; None if no run completed."""
+    return summarise(accuracies(data, column, row))
+
+
+def difference(data: Tidy, column: Column, left: Row, right: Row) -> Summary | None:
+    """Test accuracy of `left` minus `right`, paired by seed, in points."""
+    return paired(accuracies(data, column, left), accuracies(data, column, right))
+
+
+def majority(data: Tidy, column: Column, split: str = "test") -> float | None:
+    """The share of the largest class of a split, in percent."""
+    runs = data.runs
+    values = runs.loc[
+        (runs["model"] == column.model) & (runs["task"] == column.task), f"{split}_majority"
+    ].dropna()
+    return None if values.empty else 100 * float(values.iloc[0])
+
+
+def test_examples(data: Tidy, column: Column) -> int | None:
+    """The size of the test split."""
+    runs = data.runs
+    values = runs.loc[
+        (runs["model"] == column.model) & (runs["task"] == column.task), "test_examples"
+    ].dropna()
+    return None if values.empty else int(values.iloc[0])
+
+
+def not_completed(data: Tidy, column: Column, row: Row) -> dict[str, int]:
+    """How many runs of a cell had which outcome other than `completed`."""
+    counts = data.cell(column, row)["outcome"].value_counts()
+    others = ("diverged", "out-of-memory", "missing")
+    return {outcome: int(counts[outcome]) for outcome in others if outcome in counts}
+
+
+def steady(data: Tidy, column: Column, row: Row) -> pd.Series[float]:
+    """Steady-state validation accuracy of the completed runs by seed, in percent."""
+    curves = data.curves(column, row)
+    return 100 * curves.groupby("seed")["validation_accuracy"].apply(steady_state).astype(float)
+
+
+def best(data: Tidy, column: Column, *, families: tuple[str, ...] | None = None) -> Row | None:
+    """The method with the highest mean test accuracy; of equals, the first."""
+    means = {
+        row: summary.mean
+        for row in data.rows
+        if (families is None or row.family in families)
+        and (summary := accuracy(data, column, row)) is not None
+    }
+    return max(means, key=lambda row: means[row]) if means else None
+
+
+def equal(data: Tidy, left: Row, right: Row) -> Equality:
+    """Compare the test accuracies of two methods run by run, over all tasks and seeds."""
+    gaps = [
+        abs(gap)
+        for column in data.columns
+        for gap in (accuracies(data, column, left) - accuracies(data, column, right)).dropna()
+    ]
+    return Equality(sum(gap == 0 for gap in gaps), len(gaps), max(gaps, default=0.0))
+
+
+def target(data: Tidy, column: Column) -> float | None:
+    """The common validation accuracy to reach, in percent.
+
+    A rule and not a choice: `TARGET_SHARE` of the way from the majority class to the highest
+    steady state that any method has on average over its seeds, rounded to a whole percent.
+    """
+    base = majority(data, column, "validation")
+    means = [
+        values.mean() for row in data.trained if len(values := steady(data, column, row).dropna())
+    ]
+    if base is None or not means or max(means) <= base:
+        return None
+    return float(round(base + TARGET_SHARE * (max(means) - base)))
+
+
+def reach(data: Tidy, column: Column, row: Row, goal: float) -> Reach:
+    """What the runs of a method spend until validation accuracy is `goal` percent."""
+    runs = data.cell(column, row)
+    curves = data.curves(column, row)
+    spent = pd.DataFrame(
+        {seed: first_reach(curves[curves["seed"] == seed], goal / 100) for seed in runs.index}
+    ).T
+    median = spent.apply(median_of_reached)
+    return Reach(
+        step=float(median["step"]),
+        forward_equivalents=float(median["forward_equivalents"]),
+        training_seconds=float(median["training_seconds"]),
+        reached=int(spent["step"].notna().sum()),
+        n=len(runs),
+    )
+
+
+def cost(data: Tidy, column: Column, row: Row) -> pd.Series[float]:
+    """Counted cost of a step, as in `study.record.Cost`, and `seconds_per_step`; NaN if none.
+
+    Counts are equal for all seeds; the seconds are their mean.
+    """
+    keys = [
+        "trainable_parameters", "total_parameters", "forward_flops", "step_flops", "model_bytes",
+        "peak_bytes", "forward_equivalents", "seconds_per_step", "training_seconds",
+    ]  # fmt: skip
+    found = data.cell(column, row)[keys].astype(float).mean()
+    found["activation_bytes"] = found["peak_bytes"] - found["model_bytes"]
+    return found
+
+
+def pairs(data: Tidy) -> list[Pair]:
+    """All FMAD methods that have a ZO partner."""
+    rows = {row.key: row for row in data.rows}
+    return [
+        Pair(key.removeprefix("fmad-"), row, rows[partner])
+        for key, row in rows.items()
+        if key.startswith("fmad-") and (partner := key.replace("fmad-", "zo-", 1)) in rows
+    ]
+
+
+def by_name(data: Tidy, key: str) -> Row | None:
+    """The row of a method in its default setting, if the experiment has it."""
+    return next((row for row in data.rows if row.key == key), None)

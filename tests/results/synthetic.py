@@ -1,0 +1,231 @@
+"""Made-up runs for the tests of results, tables and figures: valid records, known numbers.
+
+The numbers resemble a small study; FMAD and ZO agree for one seed, as they do with common
+random directions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradcost.results.tidy import Tidy, aggregate
+from gradcost.study import record
+from gradcost.study.runs import Run
+
+MAJORITY = 0.25
+
+
+@dataclass(frozen=True)
+class Fake:
+    """A method: accuracies in percent by seed, and costs."""
+
+    label: str
+    family: str
+    test: tuple[float, ...]
+    forwards: float
+    seconds: float  # of a step
+    activations: int  # bytes
+    speed: float  # steps to 63 % of the way
+    optimizer: str = "sgd"
+    learning_rate: float = 3e-3
+    estimator: dict[str, Any] = field(default_factory=dict)
+    checkpointing: bool = False
+
+
+_FMAD1 = (60.0, 58.7, 62.0)
+_FMAD10 = (69.0, 63.3, 67.7)
+_ZO = {"kind": "zeroth-order", "epsilon": 1e-3}
+METHODS = {
+    "no-finetuning": Fake("No Finetuning", "none", (24.0, 27.3, 23.0), 0, 0.0, 610_000, 1),
+    "bp-vanilla": Fake(
+        "BP-Vanilla", "bp", (77.7, 77.7, 75.7), 1.99, 0.0150, 4_310_000, 18, "adamw", 1e-2,
+        {"kind": "backprop"},
+    ),
+    "bp-checkpointing": Fake(
+        "BP-Checkpointing", "bp", (77.7, 77.7, 75.7), 2.79, 0.0221, 1_720_000, 18, "adamw", 1e-2,
+        {"kind": "backprop"}, True,
+    ),
+    "bp-accumulate": Fake(
+        "BP-Accumulate", "bp", (74.3, 73.7, 74.7), 1.99, 0.0146, 4_330_000, 70, "adamw", 1e-2,
+        {"kind": "accumulate", "steps": 10},
+    ),
+    "fmad-vanilla": Fake(
+        "FMAD-Vanilla", "fmad", _FMAD1, 2.01, 0.0297, 1_160_000, 110,
+        estimator={"kind": "forward-mode", "perturbations": 1},
+    ),
+    "fmad-multiple": Fake(
+        "FMAD-Multiple", "fmad", _FMAD10, 11.05, 0.1170, 6_900_000, 90, learning_rate=1e-2,
+        estimator={"kind": "forward-mode", "perturbations": 10, "at_once": 10},
+    ),
+    "zo-vanilla": Fake(
+        "ZO-Vanilla", "zo", _FMAD1, 2.0, 0.0137, 610_000, 110,
+        estimator={**_ZO, "perturbations": 1},
+    ),
+    "zo-multiple": Fake(
+        "ZO-Multiple", "zo", _FMAD10, 20.0, 0.1020, 5_800_000, 90, learning_rate=1e-2,
+        estimator={**_ZO, "perturbations": 10, "at_once": 10},
+    ),
+}  # fmt: skip
+TASKS = {"r8-4": ("Reuters topics", "agnews", 0.0), "ng-4": ("20 Newsgroups", None, -3.5)}
+SEEDS = (0, 1, 2)
+
+
+def presentation(
+    methods: tuple[str, ...] = tuple(METHODS),
+    tasks: tuple[str, ...] = tuple(TASKS),
+    settings: tuple[str, ...] = ("default",),
+    seeds: tuple[int, ...] = SEEDS,
+) -> dict[str, Any]:
+    """What the Snakefile makes from the configuration."""
+    return {
+        "experiment": "main",
+        "title": "Accuracy and cost",
+        "scale": "demo",
+        "methods": [
+            {"name": name, "label": METHODS[name].label, "family": METHODS[name].family}
+            for name in methods
+        ],
+        "tasks": [
+            {"name": name, "label": TASKS[name][0], "paper": TASKS[name][1]} for name in tasks
+        ],
+        "models": [{"name": "tiny", "label": "tiny Llama"}],
+        "settings": list(settings),
+        "runs": [
+            {"model": "tiny", "task": task, "method": method, "setting": setting, "seed": seed}
+            for task in tasks
+            for method in methods
+            for setting in settings
+            for seed in seeds
+        ],
+    }
+
+
+def write_run(
+    root: Path,
+    run: dict[str, Any],
+    outcome: record.Outcome = "completed",
+    *,
+    steps: int = 300,
+    learning_rate: float | None = None,
+    final: float | None = None,
+) -> Path:
+    """Write a valid record and history; `final` is the last validation accuracy in percent."""
+    fake = METHODS[run["method"]]
+    shift = TASKS[run["task"]][2]
+    test = (fake.test[run["seed"]] + shift) / 100
+    top = test - 0.05 if final is None else final / 100
+    taken = {"completed": steps, "diverged": steps // 3, "out-of-memory": 0}[outcome]
+    rows: dict[str, list[Any]] = {name: [] for name in record.HISTORY}
+    trained = fake.family != "none"
+    taken = taken if trained else 0
+    for step in range(taken + 1 if trained and outcome != "out-of-memory" else 0):
+        evaluated = step % 10 == 0
+        phase = sum(map(ord, run["task"] + fake.label.split("-")[-1])) + 7 * run["seed"]
+        wobble = 0.012 * math.sin(0.13 * step + phase) if 0 < step < taken else 0.0
+        reached = MAJORITY + (top - MAJORITY) * (1 - math.exp(-step / fake.speed)) + wobble
+        rows["step"].append(step)
+        rows["examples"].append(16 * step)
+        rows["forward_equivalents"].append(fake.forwards * step)
+        rows["training_seconds"].append(fake.seconds * step * (1 + 0.04 * run["seed"]))
+        rows["loss"].append(1.386 * math.exp(-step / 200) if step else None)
+        rows["gradient_norm"].append(1.0 if step else None)
+        rows["projections"].append([0.5] if step and fake.family != "bp" else [])
+        rows["validation_loss"].append(1.2 if evaluated else None)
+        rows["validation_accuracy"].append(
+            (top if step == taken else reached) if evaluated else None
+        )
+    history = record.history_table(rows)
+    hyperparameters = {
+        "batch_size": 16,
+        "learning_rate": learning_rate or fake.learning_rate,
+        "optimizer": fake.optimizer,
+        "momentum": 0.0,
+        "nesterov": False,
+        "weight_decay": 0.0,
+    }
+    done = outcome == "completed"
+    forward = 61_300_000
+    one = record.Record(
+        run=record.RunName(**run),
+        spec={
+            "model": {"name": run["model"]},
+            "task": {"name": run["task"]},
+            "method": {
+                "name": run["method"],
+                "checkpointing": fake.checkpointing,
+                "estimator": fake.estimator or None,
+            },
+            "steps": steps if trained else 0,
+            "evaluate_every": 10,
+            "seed": run["seed"],
+            **({"hyperparameters": hyperparameters} if trained else {}),
+        },
+        inputs=record.Inputs(tokens="a" * 64, model="b" * 64),
+        code={"gradcost/training/loop.py": "c" * 64},
+        packages={"torch": "2.13.0", "transformers": "5.23.0"},
+        outcome=outcome,
+        reason=None if done else "the loss was not finite",
+        steps=taken,
+        cost=None
+        if outcome == "out-of-memory"
+        else record.Cost(
+            trainable_parameters=768,
+            total_parameters=238_000,
+            forward_flops=forward,
+            step_flops=round(fake.forwards * forward),
+            model_bytes=952_000,
+            peak_bytes=952_000 + fake.activations,
+        ),
+        validation=record.Evaluation(accuracy=top, loss=1.2, examples=240, majority=MAJORITY)
+        if done
+        else None,
+        test=record.Evaluation(accuracy=test, loss=1.2, examples=300, majority=MAJORITY)
+        if done
+        else None,
+        history_rows=history.num_rows,
+        history_digest=record.history_digest(history),
+        timings={"finished": f"2026-11-22T10:0{run['seed']}:00+00:00", "seconds": 12.5},
+        machine={
+            "system": "Linux x86_64",
+            "processor": "Some CPU @ 2 GHz",
+            "cores": 2,
+            "threads": 1,
+            "device": "cpu",
+            "python": "3.11.2",
+            "commit": "0123abc45678",
+        },
+    )
+    folder = root / Run(**run).path
+    record.write(folder, one, history)
+    return folder
+
+
+def study(
+    root: Path,
+    outcomes: dict[tuple[str, str, int], record.Outcome | None] | None = None,
+    **grid: Any,
+) -> Tidy:
+    """A whole experiment, aggregated. `outcomes` by (task, method, seed); None is missing."""
+    shown = presentation(**grid)
+    folders = []
+    for run in shown["runs"]:
+        outcome = (outcomes or {}).get((run["task"], run["method"], run["seed"]), "completed")
+        if outcome is not None:
+            folders.append(write_run(root, run, outcome))
+        else:
+            folders.append(root / Run(**run).path)
+    aggregate(folders, shown, root / "tidy")
+    return Tidy.load(root / "tidy")
+
+
+FAILURES: dict[tuple[str, str, int], record.Outcome | None] = {
+    ("r8-4", "fmad-vanilla", 0): "diverged",
+    ("r8-4", "fmad-vanilla", 2): "diverged",
+    ("r8-4", "bp-vanilla", 1): "out-of-memory",
+    ("ng-4", "zo-multiple", 0): None,
+    ("ng-4", "zo-multiple", 1): None,
+    ("ng-4", "zo-multiple", 2): None,
+}
