@@ -3,14 +3,13 @@
 #   snakemake --profile local        the demo scale: minutes on two CPU cores
 #   snakemake --profile slurm all    the paper scale, on a GPU cluster
 import os
-import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from gradcost import warm
 from gradcost.study.config import ConfigError
-from gradcost.study.pipeline import Pipeline
+from gradcost.study.pipeline import Pipeline, tell_jobs
 from gradcost.study.runs import Run
 
 min_version("9.20")
@@ -30,10 +29,7 @@ except ConfigError as error:
 RESULTS, REPORTS = pipeline.results, pipeline.reports
 LOGS = f"logs/{pipeline.study.scale}"
 
-# jobs find the Python that runs Snakemake, whether or not its environment is activated
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-# the report says which runs this invocation trained, and which it kept
-os.environ["GRADCOST_STARTED"] = workflow.start_time.astimezone().isoformat()
+tell_jobs(started=workflow.start_time)
 
 
 wildcard_constraints:
@@ -48,12 +44,12 @@ wildcard_constraints:
 
 rule all:
     default_target: True
-    localrule: True
     input:
         f"{REPORTS}/report.pdf",
         [pipeline.artefacts(experiment) for experiment in pipeline.standing],
         # asked for by name: Snakemake does not miss a file that only led to others
         [pipeline.records(experiment) for experiment in pipeline.standing],
+    localrule: True
 
 
 include: "workflow/rules/data.smk"

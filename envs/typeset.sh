@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# typeset.sh reports/SCALE: typesets reports/report.tex with that scale's tables and figures into
-# reports/SCALE/report.pdf, the same bytes from the same inputs, and leaves nothing else there.
+# typeset.sh reports/SCALE/report.pdf: typesets reports/report.tex with the tables and figures that lie
+# beside that file into it, the same bytes from the same inputs, and leaves nothing else there.
 set -euo pipefail
-cd "$1"
+cd "$(dirname "$1")"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

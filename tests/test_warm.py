@@ -27,9 +27,7 @@ def inputs(news_folder, llama_folder, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     source = {"folder": str(news_folder)}
     examples = {"train": 100, "validation": 24, "test": 24}
-    prepare.prepare(
-        {"dataset": "agnews", "source": source, "examples": examples}, folder / "data"
-    )
+    prepare.prepare({"dataset": "agnews", "source": source, "examples": examples}, folder / "data")
     store.prepare({"source": {"folder": str(llama_folder)}}, {}, folder / "model")
     tokenizer = store.tokenizer(folder / "model")
     tokens.tokenise(folder / "data", tokenizer, {"length": 8, "suffix": None}, folder / "tokens")

@@ -59,12 +59,17 @@ def show(
     print(f"outcome   {found.outcome}" + (f" ({found.reason})" if found.reason else ""))
     print(f"steps     {found.steps}, {history.num_rows} rows of history")
     if found.test and found.validation:
-        print(f"accuracy  {found.test.accuracy:.1%} test, {found.validation.accuracy:.1%} validation")
+        print(
+            f"accuracy  {found.test.accuracy:.1%} test, {found.validation.accuracy:.1%} validation"
+        )
         print(f"          {found.test.majority:.1%} the largest class of the test split")
     if found.cost:
         cost = found.cost
         print(f"cost      {cost.forward_equivalents:.2f} forward passes a step")
-        print(f"          {cost.peak_bytes / 1e6:.2f} MB peak, {cost.model_bytes / 1e6:.2f} MB weights")
+        print(
+            f"          {cost.peak_bytes / 1e6:.2f} MB at the peak, "
+            f"{cost.model_bytes / 1e6:.2f} MB of weights"
+        )
     print(f"seconds   {found.timings['training_seconds']:.1f} of training steps")
     print(f"commit    {found.machine['commit']}")
 

@@ -80,8 +80,8 @@ def serve(path: Path) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     imported = False
     while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [])
-        if sys.stdin in ready:
+        ready, _, _ = select.select([listener.fileno(), 0], [], [])
+        if 0 in ready:
             path.unlink()
             path.parent.rmdir()
             return
@@ -118,7 +118,7 @@ def _attend(connection: socket.socket) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
     done = os.pidfd_open(worker)
-    ready, _, _ = select.select([connection, done], [], [])
+    ready, _, _ = select.select([connection.fileno(), done], [], [])
     if done not in ready:
         os.kill(worker, signal.SIGKILL)
     _, status = os.waitpid(worker, 0)

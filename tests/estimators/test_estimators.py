@@ -81,7 +81,9 @@ def test_the_error_of_central_differences_is_that_of_the_third_derivative():
     # f(x) = x^3 along v: [(x+ev)^3 - (x-ev)^3] / 2e - 3 x^2 v = e^2 v^3
     params = {"x": torch.tensor([2.0], dtype=torch.float64)}
     v = directions.draw(params, 7, 0)["x"]
-    found, _ = load("zeroth-order", epsilon=0.1).estimate(lambda p: p["x"].pow(3).sum(), params, (), 7)
+    found, _ = load("zeroth-order", epsilon=0.1).estimate(
+        lambda p: p["x"].pow(3).sum(), params, (), 7
+    )
     torch.testing.assert_close(found.projections, 12 * v + 0.01 * v**3)
 
 

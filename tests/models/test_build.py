@@ -20,9 +20,7 @@ def manifest_folder(llama_folder, tmp_path_factory):
 
 
 def made(folder, seed=0, checkpointing=False, **changes):
-    return build(
-        SPEC | changes, folder, 4, checkpointing=checkpointing, seed=seed, device="cpu"
-    )
+    return build(SPEC | changes, folder, 4, checkpointing=checkpointing, seed=seed, device="cpu")
 
 
 def test_adapters_and_head_are_trained_and_nothing_else(manifest_folder):

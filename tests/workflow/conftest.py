@@ -104,8 +104,7 @@ class Project:
 
     def record(self, method: str, seed: int) -> Path:
         return (
-            self.folder
-            / f"results/tiny/runs/llama/agnews/{method}/default/seed{seed}/record.json"
+            self.folder / f"results/tiny/runs/llama/agnews/{method}/default/seed{seed}/record.json"
         )
 
 
@@ -140,7 +139,7 @@ def finished(fresh, tmp_path_factory) -> Project:
     folder = tmp_path_factory.mktemp("finished") / "project"
     shutil.copytree(fresh.folder, folder, symlinks=True)
     # typesetting is another test's subject: here a stand-in takes its place
-    (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1/report.pdf\n")
+    (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1\n")
     project = Project(folder, folder / "tiny.yaml")
     project.snakemake()
     return project

@@ -191,7 +191,7 @@ def test_the_reason_why_a_job_runs_again_can_be_asked_for(study):
     output = study.snakemake("-n")
     reason = next(line for line in output.splitlines() if "bp-vanilla" not in line
                   and "Params have changed" in line)  # fmt: skip
-    plans = sorted(set(word.strip("'\"(),[]{}<>") for word in reason.split() if "plans/" in word))
+    plans = sorted({word.strip("'\"(),[]{}<>") for word in reason.split() if "plans/" in word})
     assert len(plans) == 2
     done = subprocess.run(
         [sys.executable, "-m", "gradcost", "why", *plans],

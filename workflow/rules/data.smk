@@ -1,13 +1,13 @@
 rule data:
-    localrule: True
     output:
         f"{RESULTS}/data/{{task}}/manifest.json",
     log:
         f"{LOGS}/data/{{task}}.log",
-    params:
-        plan=lambda wildcards: pipeline.data_plan(wildcards.task),
+    localrule: True
     conda:
         "../../envs/gradcost.yaml"
+    params:
+        plan=lambda wildcards: pipeline.data_plan(wildcards.task),
     message:
         "Preparing the data of {wildcards.task}"
     shell:
@@ -15,7 +15,6 @@ rule data:
 
 
 rule tokens:
-    localrule: True
     input:
         data=f"{RESULTS}/data/{{task}}/manifest.json",
         model=f"{RESULTS}/models/{{model}}/manifest.json",
@@ -23,10 +22,11 @@ rule tokens:
         f"{RESULTS}/tokens/{{model}}/{{task}}/manifest.json",
     log:
         f"{LOGS}/tokens/{{model}}/{{task}}.log",
-    params:
-        plan=lambda wildcards: pipeline.token_plan(wildcards.model, wildcards.task),
+    localrule: True
     conda:
         "../../envs/gradcost.yaml"
+    params:
+        plan=lambda wildcards: pipeline.token_plan(wildcards.model, wildcards.task),
     message:
         "Tokenising {wildcards.task} for {wildcards.model}"
     shell:

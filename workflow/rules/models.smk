@@ -3,11 +3,11 @@ rule model:
         f"{RESULTS}/models/{{model}}/manifest.json",
     log:
         f"{LOGS}/models/{{model}}.log",
-    params:
-        plan=lambda wildcards: pipeline.model_plan(wildcards.model),
-    threads: lambda wildcards: pipeline.model_threads(wildcards.model)
     conda:
         "../../envs/gradcost.yaml"
+    threads: lambda wildcards: pipeline.model_threads(wildcards.model)
+    params:
+        plan=lambda wildcards: pipeline.model_plan(wildcards.model),
     message:
         "Making the model {wildcards.model} available"
     shell:

@@ -1,16 +1,16 @@
 rule aggregate:
-    localrule: True
     input:
         lambda wildcards: pipeline.records(wildcards.experiment),
     output:
         f"{RESULTS}/experiments/{{experiment}}/manifest.json",
     log:
         f"{LOGS}/aggregate/{{experiment}}.log",
-    params:
-        plan=lambda wildcards: pipeline.aggregate_plan(wildcards.experiment),
-        results=RESULTS,
+    localrule: True
     conda:
         "../../envs/gradcost.yaml"
+    params:
+        plan=lambda wildcards: pipeline.aggregate_plan(wildcards.experiment),
+        results=lambda wildcards, output: os.path.dirname(output[0]).split("/experiments/")[0],
     message:
         "Gathering the records of {wildcards.experiment}"
     shell:
@@ -19,7 +19,6 @@ rule aggregate:
 
 
 rule figure:
-    localrule: True
     input:
         f"{RESULTS}/experiments/{{experiment}}/manifest.json",
     output:
@@ -32,10 +31,11 @@ rule figure:
         ),
     log:
         f"{LOGS}/figures/{{experiment}}/{{name}}.log",
-    params:
-        plan=lambda wildcards: pipeline.artefact_plan("figures", wildcards.name),
+    localrule: True
     conda:
         "../../envs/gradcost.yaml"
+    params:
+        plan=lambda wildcards: pipeline.artefact_plan("figures", wildcards.name),
     message:
         "Drawing {wildcards.name} of {wildcards.experiment}"
     shell:
@@ -44,18 +44,57 @@ rule figure:
 
 
 rule table:
-    localrule: True
     input:
         f"{RESULTS}/experiments/{{experiment}}/manifest.json",
     output:
         f"{REPORTS}/{{experiment}}/{{name}}.tex",
     log:
         f"{LOGS}/tables/{{experiment}}/{{name}}.log",
-    params:
-        plan=lambda wildcards: pipeline.artefact_plan("tables", wildcards.name),
+    localrule: True
     conda:
         "../../envs/gradcost.yaml"
+    params:
+        plan=lambda wildcards: pipeline.artefact_plan("tables", wildcards.name),
     message:
         "Writing the table {wildcards.name} of {wildcards.experiment}"
     shell:
         "python -m gradcost table --plan {params.plan} --data {input} --out {output} > {log} 2>&1"
+
+
+rule screening:
+    input:
+        f"{RESULTS}/experiments/{{experiment}}/manifest.json",
+    output:
+        f"{RESULTS}/experiments/{{experiment}}/chosen.csv",
+    log:
+        f"{LOGS}/screening/{{experiment}}.log",
+    localrule: True
+    conda:
+        "../../envs/gradcost.yaml"
+    params:
+        plan=pipeline.screening_plan(),
+    message:
+        "Choosing learning rates by {wildcards.experiment}"
+    shell:
+        "python -m gradcost screening --plan {params.plan} --data {input} --out {output} > {log} 2>&1"
+
+
+rule learning_rates:
+    input:
+        lambda wildcards: pipeline.study.experiments[wildcards.experiment].screening,
+    output:
+        f"{REPORTS}/{{experiment}}/learning-rates.tex",
+    log:
+        f"{LOGS}/tables/{{experiment}}/learning-rates.log",
+    localrule: True
+    conda:
+        "../../envs/gradcost.yaml"
+    params:
+        plan=pipeline.artefact_plan("tables", "learning-rates"),
+    message:
+        "Writing the table of learning rates of {wildcards.experiment}"
+    shell:
+        "python -m gradcost table --plan {params.plan} --data {input} --out {output} > {log} 2>&1"
+
+
+ruleorder: learning_rates > table

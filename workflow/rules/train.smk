@@ -7,6 +7,11 @@ rule train:
         history=f"{RESULTS}/runs/{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}/history.parquet",
     log:
         f"{LOGS}/train/{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}.log",
+    conda:
+        "../../envs/gradcost.yaml"
+    threads: pipeline.study.hardware.threads
+    resources:
+        gpu=int(pipeline.study.hardware.device == "cuda"),
     params:
         plan=lambda wildcards: pipeline.train_plan(
             Run(
@@ -18,11 +23,6 @@ rule train:
             )
         ),
         checkpoints=f"{RESULTS}/checkpoints",
-    threads: pipeline.study.hardware.threads
-    resources:
-        gpu=int(pipeline.study.hardware.device == "cuda"),
-    conda:
-        "../../envs/gradcost.yaml"
     message:
         "Training {wildcards.task} {wildcards.method} {wildcards.setting} seed {wildcards.seed}"
     shell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
@@ -74,9 +74,10 @@ def _jvp(loss: LossFn, params: Params, tangents: dict[str, Tensor]) -> tuple[Ten
         return value, jvp.reshape(1)
 
     def along(tangent: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        value, jvp = torch.func.jvp(loss, (dict(params),), (tangent,))
+        value, jvp = torch.func.jvp(loss, (dict(params),), (tangent,))[:2]
         return value, jvp
 
     # the primal does not depend on the direction, so vmap computes it once
-    value, jvp = torch.func.vmap(along, out_dims=(None, 0))(tangents)
+    out_dims: Any = (None, 0)  # torch's annotation knows no None
+    value, jvp = torch.func.vmap(along, out_dims=out_dims)(tangents)
     return value, jvp

@@ -40,7 +40,7 @@ class _Product(torch.autograd.Function):
         return product
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, None], x: Tensor, weight: WeightFn) -> Any:
+    def vmap(info: Any, in_dims: tuple[int, None], x: Tensor, weight: WeightFn) -> Any:
         # a product over the last dimension does not mind one more in front
         return _Product.apply(x.movedim(in_dims[0], 0), weight), 0
 
@@ -66,7 +66,7 @@ class _BackProduct(torch.autograd.Function):
         return product
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, None], y: Tensor, weight: WeightFn) -> Any:
+    def vmap(info: Any, in_dims: tuple[int, None], y: Tensor, weight: WeightFn) -> Any:
         return _BackProduct.apply(y.movedim(in_dims[0], 0), weight), 0
 
 

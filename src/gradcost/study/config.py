@@ -415,9 +415,10 @@ def _faults(study: Study) -> Iterator[str]:
         if method.estimator is not None:
             yield from estimator_faults(method.estimator, f"methods.{name}.estimator")
     for group, columns in study.hyperparameters.items():
-        for task in columns:
-            if task not in study.tasks:
-                yield unknown(f"hyperparameters.{group}.{task}", task, list(study.tasks), "task")
+        for column in columns:
+            if column not in study.tasks:
+                path = f"hyperparameters.{group}.{column}"
+                yield unknown(path, column, list(study.tasks), "task")
 
 
 def _modules(package: str, marker: str) -> list[str]:

@@ -58,7 +58,8 @@ def settings_model(kind: str) -> type[BaseModel]:
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef) and node.name == name
     )
-    fields: dict[str, Any] = {
+    fields: dict[str, Any] = {"kind": (Literal[kind], kind)}
+    fields |= {
         node.target.id: (
             _evaluate(node.annotation, f"{path.name}: {name}.{node.target.id}"),
             ... if node.value is None else ast.literal_eval(node.value),
@@ -67,7 +68,8 @@ def settings_model(kind: str) -> type[BaseModel]:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
     config = ConfigDict(extra="forbid", strict=True, title=kind)
-    return create_model(name, __config__=config, kind=(Literal[kind], kind), **fields)
+    model: type[BaseModel] = create_model(name, __config__=config, **fields)
+    return model
 
 
 def json_schema() -> dict[str, Any]:

@@ -70,9 +70,7 @@ def check(expected: dict[str, str], *modules: str) -> None:
     _graph.cache_clear()
     _hash.cache_clear()
     found = fingerprint(*modules)
-    changed = [
-        name for name in sorted(expected | found) if expected.get(name) != found.get(name)
-    ]
+    changed = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
     if changed:
         raise CodeChanged(
             "the code has changed since this job was planned, so it does not run: "

@@ -9,8 +9,11 @@ the code that it was planned with.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,16 @@ def verify(plan: Plan) -> None:
             f"installed packages have changed since this job was planned: {', '.join(wrong)}. "
             "Start Snakemake again to plan with them."
         )
+
+
+def tell_jobs(started: datetime) -> None:
+    """Put into the environment what jobs find there; it changes no number.
+
+    Jobs find the Python that runs Snakemake, whether or not its environment is activated, and
+    the report says which runs this invocation of Snakemake trained and which it kept.
+    """
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    os.environ["GRADCOST_STARTED"] = started.astimezone().isoformat()
 
 
 @dataclass(frozen=True)

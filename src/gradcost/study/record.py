@@ -19,7 +19,7 @@ from gradcost.study.files import canonical_json, read_json, sha256_file, write_a
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 RECORD, HISTORY_FILE = "record.json", "history.parquet"
 Outcome = Literal["completed", "diverged", "out-of-memory"]
 
@@ -72,7 +72,9 @@ class Cost(_Part):
     forward_flops: int = Field(gt=0, description="FLOPs of one forward pass of a batch")
     step_flops: int = Field(ge=0, description="FLOPs of one gradient estimate of a batch")
     model_bytes: int = Field(gt=0, description="Weights and buffers as they are stored")
-    peak_bytes: int = Field(gt=0, description="Most bytes alive at once in a step, weights included")
+    peak_bytes: int = Field(
+        gt=0, description="Most bytes alive at once in a step, weights included"
+    )
 
     @property
     def forward_equivalents(self) -> float:

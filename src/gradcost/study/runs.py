@@ -71,9 +71,7 @@ def plan(study: Study) -> dict[str, list[Run]]:
 
 def data_spec(study: Study, task: str) -> dict[str, Any]:
     """Everything that can change the prepared data of a task."""
-    return study.tasks[task].model_dump(
-        exclude=_NOT_IN_SPEC | {"length"}, exclude_none=True
-    )
+    return study.tasks[task].model_dump(exclude=_NOT_IN_SPEC | {"length"}, exclude_none=True)
 
 
 def model_spec(study: Study, model: str) -> dict[str, Any]:

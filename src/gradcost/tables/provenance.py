@@ -59,7 +59,7 @@ def render(data: Tidy) -> str:
     )  # fmt: skip
 
 
-_MACHINE = {"system": "", "processor": "", "cores": "cores, of which", "threads": "for a run",
+_MACHINE = {"system": "", "processor": "", "cores": "cores", "threads": "of them for a run",
             "device": "as device"}  # fmt: skip
 
 

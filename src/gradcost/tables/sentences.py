@@ -177,7 +177,7 @@ def _memory(data: Tidy, column: Column) -> str:
         return "no method took a step."
     least = min(known, key=lambda row: known[row])
     others = [
-        f"{_label(row)} {latex.scaled(need, 'B')}"
+        f"{_label(row)} needs {latex.scaled(need, 'B')}"
         for row, need in known.items()
         if row.family == "bp" and row != least
     ]
@@ -209,9 +209,7 @@ def _target(data: Tidy, column: Column) -> str:
         for how in ("every seed", "some seeds", "none")
         if how in groups
     ]
-    text = (
-        f"On {_name(column)}, the target is {goal:.0f}{PERCENT}. It is reached {'; '.join(said)}."
-    )
+    text = f"the target is {goal:.0f}{PERCENT}. It is reached {'; '.join(said)}."
     arrived = {row: r for row, r in reaches.items() if r.training_seconds == r.training_seconds}
     for quantity, unit, one in (
         ("training_seconds", "s of training", "time"),

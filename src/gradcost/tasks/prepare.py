@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
         texts, labels = zip(*examples, strict=True)
         table = pa.table({"text": list(texts), "label": pa.array(labels, pa.int32())})
         path = folder / f"{name}.parquet"
-        write_atomic(path, lambda part, table=table: pq.write_table(table, part))
+        write_atomic(path, partial(pq.write_table, table))
         counts = Counter(labels)
         described[name] = {
             "examples": len(examples),

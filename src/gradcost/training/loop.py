@@ -133,9 +133,7 @@ class Loop:
         return progress
 
 
-def apply(
-    optimizer: torch.optim.Optimizer, params: Params, gradient: dict[str, Tensor]
-) -> None:
+def apply(optimizer: torch.optim.Optimizer, params: Params, gradient: dict[str, Tensor]) -> None:
     """One update of `params` along `gradient`."""
     for name, value in params.items():
         value.grad = gradient[name]

@@ -20,7 +20,7 @@ from gradcost.estimators import Estimator, LossFn, Params, load
 from gradcost.models.build import build, trainable
 from gradcost.study import record
 from gradcost.study.files import digest
-from gradcost.study.record import Cost, Evaluation, Record, RunName
+from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName
 from gradcost.study.seeds import derive
 from gradcost.tasks import tokens
 from gradcost.tasks.prepare import MANIFEST
@@ -78,7 +78,8 @@ def train(job: Job) -> Record:
     key = digest([spec, job.code, job.packages, inputs.model_dump()])
     checkpoint = Checkpoint(job.checkpoints / f"{key[:32]}.pt", job.checkpoint_seconds)
     training = _Training(job)
-    outcome, reason = "completed", None
+    outcome: Outcome = "completed"
+    reason: str | None = None
     try:
         training.run(checkpoint)
         if training.progress.diverged:
