@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report html test check format pins clean
+.PHONY: help report html test check format pins tune schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -44,6 +44,17 @@ format: $(ready) ## rewrite the code in the project's format
 pins: $(ready) ## resolve the dependencies anew into envs/constraints.txt
 	env -u UV_FIND_LINKS .venv/bin/uv pip compile --quiet --upgrade --universal --extra dev \
 	  --no-annotate --custom-compile-command 'make pins' --output-file envs/constraints.txt pyproject.toml
+
+# The rule is gradcost.results.screening; which candidates there are is said in the demo's overlay.
+chosen := experiments/learning-rates/chosen.csv
+tune: $(ready) ## choose the demo's learning rates again, twenty minutes on two cores
+	$(snakemake) -- results/demo/$(chosen)
+	cp results/demo/$(chosen) workflow/scales/demo-learning-rates.csv
+	@echo 'Chosen: see workflow/scales/demo-learning-rates.csv, and write the rates into demo.yaml.'
+
+schemas: $(ready) ## write the JSON schemas for editors anew
+	for what in config overlay record; do \
+	  .venv/bin/gradcost schema $$what > workflow/$$what.schema.json; done
 
 clean: ## remove what the demo made; other scales' results and .venv stay
 	rm -rf results/demo logs/demo reports/demo

@@ -48,7 +48,7 @@ def _settings(runs: pd.DataFrame) -> list[str]:
 
 
 def _optimizer(run: pd.Series[Any]) -> str:
-    name = {"adamw": "AdamW", "sgd": "SGD"}.get(run["optimizer"], str(run["optimizer"]))
+    name = latex.OPTIMIZERS.get(run["optimizer"], str(run["optimizer"]))
     if run["momentum"]:
         name += f", {'Nesterov ' if run['nesterov'] else ''}momentum {run['momentum']:g}"
     if run["weight_decay"]:

@@ -8,6 +8,7 @@ from math import floor, isfinite, log10
 from gradcost.results.statistics import Summary
 
 DASH = "---"
+OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}  # as the paper's tables write them
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

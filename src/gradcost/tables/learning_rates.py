@@ -26,7 +26,9 @@ def render(screening: Path) -> str:
             body.append(
                 [
                     "" if one["method"] == last else latex.escape(one["method"]),
-                    latex.DASH if pd.isna(one["optimizer"]) else latex.escape(one["optimizer"]),
+                    latex.DASH
+                    if pd.isna(one["optimizer"])
+                    else latex.escape(latex.OPTIMIZERS.get(one["optimizer"], one["optimizer"])),
                     rate,
                     latex.escape(one["seeds"]),
                     latex.number(one["validation_accuracy"]),

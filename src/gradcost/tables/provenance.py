@@ -54,7 +54,7 @@ def render(data: Tidy) -> str:
     }
     lines = [rf"{key} & {_safe(key, text)} \\" for key, text in facts.items() if text]
     return "\n".join(
-        [r"\begin{tabular}{@{}lp{0.72\linewidth}@{}}", r"\toprule", *lines, r"\bottomrule",
+        [r"\begin{tabular}{@{}l>{\raggedright\arraybackslash}p{0.72\linewidth}@{}}", r"\toprule", *lines, r"\bottomrule",
          r"\end{tabular}", ""]
     )  # fmt: skip
 

@@ -97,18 +97,24 @@ def multiple(data: Tidy) -> str:
         many = compare.by_name(data, f"{family}-multiple")
         one = compare.by_name(data, f"{family}-vanilla")
         if many is not None and one is not None:
+            ratios = [
+                compare.cost(data, column, many) / compare.cost(data, column, one)
+                for column in data.columns
+            ]
             found.append(_each(data, partial(_multiple, many=many, one=one)))
+            found.append(
+                f"A step of {_label(many)} takes "
+                f"{_range([ratio['step_flops'] for ratio in ratios])} times the FLOPs and "
+                f"{_range([ratio['seconds_per_step'] for ratio in ratios])} times the time."
+            )
     return " ".join(found) or "No method is run with one direction and with several."
 
 
 def _multiple(data: Tidy, column: Column, many: Row, one: Row) -> str:
     summary = compare.difference(data, column, many, one)
-    costs = compare.cost(data, column, many) / compare.cost(data, column, one)
     return (
         f"{_label(many)} minus {_label(one)} is {_difference(summary)}: "
-        f"{verdict(_label(many), summary)}. Its step takes "
-        f"{latex.significant(costs['step_flops'], 2)} times the FLOPs and "
-        f"{latex.significant(costs['seconds_per_step'], 2)} times the time."
+        f"{verdict(_label(many), summary)}."
     )
 
 
