@@ -154,7 +154,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(arguments, tmp
     assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*.pt")}
     done = subprocess.run([*COMMAND, *arguments("killed", steps)], env=environment)
     assert done.returncode == 0
-    assert record.read(tmp_path / "killed")[0].timings["resumed"] == 5
+    assert record.read(tmp_path / "killed")[0].timings.resumed == 5
     assert same(tmp_path / "whole", tmp_path / "killed")
 
 

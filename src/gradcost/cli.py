@@ -70,8 +70,8 @@ def show(
             f"          {cost.peak_bytes / 1e6:.2f} MB at the peak, "
             f"{cost.model_bytes / 1e6:.2f} MB of weights"
         )
-    print(f"seconds   {found.timings['training_seconds']:.1f} of training steps")
-    print(f"commit    {found.machine['commit']}")
+    print(f"seconds   {found.timings.training_seconds:.1f} of training steps")
+    print(f"commit    {found.machine.commit}")
 
 
 @app.command(rich_help_panel=PEOPLE)

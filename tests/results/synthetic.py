@@ -187,7 +187,13 @@ def write_run(
         else None,
         history_rows=history.num_rows,
         history_digest=record.history_digest(history),
-        timings={"finished": f"2026-11-22T10:0{run['seed']}:00+00:00", "seconds": 12.5},
+        timings={
+            "started": "2026-11-22T10:00:00+00:00",
+            "finished": f"2026-11-22T10:0{run['seed']}:00+00:00",
+            "seconds": 12.5,
+            "training_seconds": 10.0,
+            "resumed": 0,
+        },
         machine={
             "system": "Linux x86_64",
             "processor": "Some CPU @ 2 GHz",

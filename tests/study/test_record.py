@@ -11,6 +11,18 @@ from gradcost.study import record
 from gradcost.study.files import write_atomic, write_json
 
 
+def timings(seconds: float) -> record.Timings:
+    day = "2026-01-01T00:00:00+00:00"
+    return record.Timings(
+        started=day, finished=day, seconds=seconds, training_seconds=seconds, resumed=0
+    )
+
+
+def machine(cores: int) -> record.Machine:
+    text = dict.fromkeys(("system", "python", "processor", "device", "commit"), "x")
+    return record.Machine(**text, cores=cores, threads=1)
+
+
 def example(**changes) -> tuple[record.Record, object]:
     rows = {name: [0, 1, 2] for name in ("step", "examples")}
     rows |= {name: [0.0, 1.5, 3.0] for name in ("forward_equivalents", "training_seconds")}
@@ -33,8 +45,8 @@ def example(**changes) -> tuple[record.Record, object]:
         "test": found,
         "history_rows": 3,
         "history_digest": record.history_digest(history),
-        "timings": {"training_seconds": 3.0},
-        "machine": {"cores": 2},
+        "timings": timings(3.0),
+        "machine": machine(2),
     }
     return record.Record(**(values | changes)), history
 
@@ -50,7 +62,7 @@ def test_what_is_written_is_read_back(tmp_path: Path):
 
 def test_timings_are_no_part_of_what_two_runs_have_in_common():
     one, _ = example()
-    other, _ = example(timings={"training_seconds": 9.0}, machine={"cores": 64})
+    other, _ = example(timings=timings(9.0), machine=machine(64))
     assert record.without_timings(one) == record.without_timings(other)
     assert record.without_timings(one) != record.without_timings(example(steps=3)[0])
 

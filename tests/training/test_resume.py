@@ -41,7 +41,7 @@ def test_an_interrupted_run_resumes_and_ends_the_same(job, monkeypatch, method, 
     resumed = train(planned)
     # no step was taken twice
     assert steps == [0, 1, "interrupted", 2, 3, "interrupted", 4, 5]
-    assert resumed.timings["resumed"] == 2
+    assert resumed.timings.resumed == 2
     assert record.without_timings(resumed) == record.without_timings(whole)
     assert not list(planned.checkpoints.glob("*"))
 
@@ -59,11 +59,11 @@ def test_a_run_resumes_neither_from_other_settings_nor_from_other_code(job, monk
         train(job("bp-vanilla", checkpoint_seconds=0.0))
     monkeypatch.undo()
     for changes in ({"steps": 5}, {"hyperparameters": {"learning_rate": 0.5}}):
-        assert train(job("bp-vanilla", "other", **changes)).timings["resumed"] == 0
+        assert train(job("bp-vanilla", "other", **changes)).timings.resumed == 0
     planned = job("bp-vanilla", "edited")
     planned.code["a.py"] = "edited"
-    assert train(planned).timings["resumed"] == 0
-    assert train(job("bp-vanilla", "same")).timings["resumed"] == 1
+    assert train(planned).timings.resumed == 0
+    assert train(job("bp-vanilla", "same")).timings.resumed == 1
 
 
 def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def test_every_method_trains_and_leaves_a_whole_record(job, method):
     assert all(math.isfinite(value) for value in rows["gradient_norm"][1:])
     assert found.test is not None
     assert found.test.majority == 0.25
-    assert found.machine["threads"] == 1
+    assert found.machine.threads == 1
     assert not list(planned.checkpoints.glob("*"))
 
 
@@ -233,3 +233,14 @@ def test_an_epoch_shows_every_example_once_in_an_order_of_its_seed():
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:]
     assert order != seen(1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", ["bp-checkpointing", "zo-multiple", "fmad-multiple"])
+def test_a_run_on_a_gpu_repeats_bit_for_bit(job, method):
+    records = [
+        train(job(method, folder, hardware={"device": "cuda"})) for folder in ("one", "two")
+    ]
+    assert records[0].outcome == "completed"
+    assert record.without_timings(records[0]) == record.without_timings(records[1])

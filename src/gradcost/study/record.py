@@ -89,6 +89,28 @@ class Inputs(_Part):
     model: str
 
 
+class Timings(_Part):
+    """When, and for how long: what differs between two runs of one spec."""
+
+    started: str = Field(description="ISO 8601, UTC")
+    finished: str = Field(description="ISO 8601, UTC")
+    seconds: float = Field(ge=0, description="Wall time of the job, from its last start")
+    training_seconds: float = Field(ge=0, description="Wall time of training steps alone")
+    resumed: int = Field(ge=0, description="How often it went on from a checkpoint")
+
+
+class Machine(_Part):
+    """What the run was computed on, and the commit of the sources."""
+
+    system: str
+    python: str
+    processor: str
+    device: str
+    cores: int
+    threads: int
+    commit: str
+
+
 class Record(_Part):
     """Everything that happened in a run."""
 
@@ -106,8 +128,8 @@ class Record(_Part):
     test: Evaluation | None = Field(description="At the end; null unless completed")
     history_rows: int = Field(ge=0)
     history_digest: str = Field(description="Hash of the history without its timings")
-    timings: dict[str, float | int | str]
-    machine: dict[str, str | int]
+    timings: Timings
+    machine: Machine
 
 
 def history_table(rows: dict[str, list[Any]]) -> pa.Table:

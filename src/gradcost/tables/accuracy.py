@@ -77,7 +77,7 @@ def _cell(data: Tidy, column: Column, row: Row, reference: Row, n: int | None) -
     if n is None or summary.n != n:
         text += f" ($n={summary.n}$)"
     if failed:
-        text = rf"\shortstack[l]{{{text}\\{{\footnotesize {failed}}}}}"
+        text = rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{text}\\{failed}\end{{tabular}}"
     difference = compare.difference(data, column, row, reference)
     if row == reference or difference is None:
         return [text, latex.DASH]

@@ -75,6 +75,7 @@ def scaled(value: float | None, unit: str) -> str:
     """A count of bytes or FLOPs with the decimal prefix that suits it: `4.31 MB`."""
     if value is None or not isfinite(value):
         return DASH
+    value = float(f"{value:.2e}")  # as it will be shown: 999.9 M is 1.00 G
     step = min(5, max(0, int(log10(abs(value)) // 3))) if value else 0
     return f"{significant(value / 1000**step)}~{['', 'k', 'M', 'G', 'T', 'P'][step]}{unit}"
 

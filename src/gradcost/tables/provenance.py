@@ -53,10 +53,8 @@ def render(data: Tidy) -> str:
         "digest of the model": _tally(text[:12] for text in done["model_digest"].dropna()),
     }
     lines = [rf"{key} & {_safe(key, text)} \\" for key, text in facts.items() if text]
-    return "\n".join(
-        [r"\begin{tabular}{@{}l>{\raggedright\arraybackslash}p{0.72\linewidth}@{}}", r"\toprule", *lines, r"\bottomrule",
-         r"\end{tabular}", ""]
-    )  # fmt: skip
+    begin = r"\begin{tabular}{@{}l>{\raggedright\arraybackslash}p{0.72\linewidth}@{}}"
+    return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
 _MACHINE = {"system": "", "processor": "", "cores": "cores", "threads": "of them for a run",

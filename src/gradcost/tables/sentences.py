@@ -172,7 +172,7 @@ def checkpointing(data: Tidy) -> str:
 
 
 def memory(data: Tidy) -> str:
-    """Who needs least memory above the weights, and what backpropagation needs."""
+    """Who needs least memory above the weights; what backpropagation and one direction need."""
     return _each(data, _memory)
 
 
@@ -185,7 +185,7 @@ def _memory(data: Tidy, column: Column) -> str:
     others = [
         f"{_label(row)} needs {latex.scaled(need, 'B')}"
         for row, need in known.items()
-        if row.family == "bp" and row != least
+        if (row.family == "bp" or row.method.endswith("-vanilla")) and row != least
     ]
     text = (
         f"{_label(least)} needs the least memory above the weights, "

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import torch
 
+from gradcost.study.record import Machine
 
-def describe(device: str, threads: int) -> dict[str, str | int]:
+
+def describe(device: str, threads: int) -> Machine:
     """Processor, device, threads, Python, and the commit of the sources, if they have one."""
-    found: dict[str, str | int] = {
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "processor": _processor(),
-        "cores": os.cpu_count() or 0,
-        "threads": threads,
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "commit": _commit(),
-    }
-    return found
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        processor=_processor(),
+        device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        cores=os.cpu_count() or 0,
+        threads=threads,
+        commit=_commit(),
+    )
 
 
 def _processor() -> str:

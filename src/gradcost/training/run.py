@@ -20,7 +20,7 @@ from gradcost.estimators import Estimator, LossFn, Params, load
 from gradcost.models.build import build, trainable
 from gradcost.study import record
 from gradcost.study.files import digest
-from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName
+from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName, Timings
 from gradcost.study.seeds import derive
 from gradcost.tasks import tokens
 from gradcost.tasks.prepare import MANIFEST
@@ -105,13 +105,13 @@ def train(job: Job) -> Record:
         test=training.test,
         history_rows=history.num_rows,
         history_digest=record.history_digest(history),
-        timings={
-            "started": started.isoformat(timespec="seconds"),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": time.perf_counter() - clock,
-            "training_seconds": progress.seconds,
-            "resumed": progress.resumed,
-        },
+        timings=Timings(
+            started=started.isoformat(timespec="seconds"),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - clock,
+            training_seconds=progress.seconds,
+            resumed=progress.resumed,
+        ),
         machine=machine.describe(spec["hardware"]["device"], spec["hardware"]["threads"]),
     )
     record.write(job.out, result, history)

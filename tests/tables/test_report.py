@@ -1,0 +1,131 @@
+"""The report: it compiles, says what the data say, and nothing that was typed by hand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gradcost.figures import cost as cost_figure
+from gradcost.figures import learning_curves, trade_off
+from gradcost.figures.save import save
+from gradcost.results import screening
+from gradcost.results.tidy import Tidy
+from gradcost.tables import (
+    accuracy,
+    cost,
+    hyperparameters,
+    learning_rates,
+    numbers,
+    provenance,
+)
+from tests.results.synthetic import FAILURES, study
+
+SOURCES = Path(__file__).parents[2] / "reports"
+needs_latex = pytest.mark.skipif(
+    shutil.which("latexmk") is None, reason="latexmk is not installed (see envs/latex.sh)"
+)
+
+
+def lay_out(data: Tidy, root: Path) -> Path:
+    """What the workflow puts into reports/<scale>/, and the sources beside it."""
+    root.mkdir(parents=True, exist_ok=True)
+    for source in SOURCES.glob("*.tex"):
+        shutil.copy(source, root)
+    out = root / "demo" / "accuracy"
+    out.mkdir(parents=True)
+    tables = {
+        "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
+        "numbers": numbers, "provenance": provenance,
+    }  # fmt: skip
+    for name, module in tables.items():
+        (out / f"{name}.tex").write_text(module.render(data))
+    figures = {"learning-curves": learning_curves, "cost": cost_figure, "trade-off": trade_off}
+    for name, drawing in figures.items():
+        save(drawing.draw(data), out / f"{name}.pdf")
+    screening.choose(data).to_csv(root / "screening.csv", index=False)
+    (out / "learning-rates.tex").write_text(learning_rates.render(root / "screening.csv"))
+    return root / "demo"
+
+
+def typeset(folder: Path, work: Path) -> subprocess.CompletedProcess[str]:
+    """As envs/typeset.sh does."""
+    return subprocess.run(
+        ["latexmk", "-pdf", "-norc", "-interaction=nonstopmode", "-halt-on-error",
+         "-jobname=report", f"-outdir={work}", "../report.tex"],
+        cwd=folder, capture_output=True, text=True, check=False, errors="replace",
+        env={**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"},
+    )  # fmt: skip
+
+
+def text_of(pdf: Path) -> str:
+    from pypdf import PdfReader
+
+    text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
+    return re.sub(r"\s+", " ", text)
+
+
+@needs_latex
+def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: Path) -> None:
+    folder = lay_out(study(tmp_path / "data"), tmp_path / "reports")
+    for name in ("one", "two"):
+        done = typeset(folder, tmp_path / name)
+        assert done.returncode == 0, done.stdout[-3000:]
+    pdf = tmp_path / "one" / "report.pdf"
+    assert pdf.read_bytes() == (tmp_path / "two" / "report.pdf").read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["accuracy"]
+    log = (tmp_path / "one" / "report.log").read_text(errors="replace")
+    assert "Overfull" not in log
+    assert "undefined" not in log
+    text = text_of(pdf)
+    for part in ("77.0", "48 runs", "12 end at exactly", "target is 61", "The demo scale"):
+        assert part in text
+    assert str(tmp_path).encode() not in pdf.read_bytes()
+
+
+@needs_latex
+def test_a_report_on_failed_runs_says_so(tmp_path: Path) -> None:
+    folder = lay_out(study(tmp_path / "data", FAILURES), tmp_path / "reports")
+    done = typeset(folder, tmp_path / "work")
+    assert done.returncode == 0, done.stdout[-3000:]
+    text = text_of(tmp_path / "work" / "report.pdf")
+    for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 48 runs 42"):
+        assert part in text
+
+
+@needs_latex
+def test_a_number_that_is_not_there_stops_the_build(tmp_path: Path) -> None:
+    folder = lay_out(study(tmp_path / "data"), tmp_path / "reports")
+    path = folder / "accuracy" / "numbers.tex"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if not line.startswith(r"\defresult{seeds}")))
+    done = typeset(folder, tmp_path / "work")
+    assert done.returncode != 0
+    assert "no result is called seeds" in done.stdout
+    assert not (tmp_path / "work" / "report.pdf").exists()
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES.glob("*.tex")), ids=lambda path: path.name)
+def test_no_number_is_typed_into_the_prose(source: Path) -> None:
+    text = re.sub(r"(?<!\\)%.*", "", source.read_text())
+    text = text.partition(r"\begin{document}")[2] or text
+    for formal in (
+        r"\\begin\{thebibliography\}.*?\\end\{thebibliography\}",
+        r"\\begin\{tabular\}.*?\\end\{tabular\}",  # the methods' mathematics
+        r"\$[^$]*\$",
+        r"\\(cite\w*|label|ref|result|generated|drawn|setlength|input|IfFileExists)"
+        r"(\{[^{}]*(\{[^{}]*\}[^{}]*)*\})+",
+    ):
+        text = re.sub(formal, " ", text, flags=re.DOTALL)
+    assert not re.findall(r".*\d.*", text)
+
+
+def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
+    defined = set(numbers.results(study(tmp_path)))
+    for source in SOURCES.glob("*.tex"):
+        used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}
+        assert used <= defined
