@@ -239,8 +239,6 @@ def test_an_epoch_shows_every_example_once_in_an_order_of_its_seed():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("method", ["bp-checkpointing", "zo-multiple", "fmad-multiple"])
 def test_a_run_on_a_gpu_repeats_bit_for_bit(job, method):
-    records = [
-        train(job(method, folder, hardware={"device": "cuda"})) for folder in ("one", "two")
-    ]
+    records = [train(job(method, folder, hardware={"device": "cuda"})) for folder in ("one", "two")]
     assert records[0].outcome == "completed"
     assert record.without_timings(records[0]) == record.without_timings(records[1])
