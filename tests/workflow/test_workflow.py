@@ -64,7 +64,7 @@ def test_a_bad_configuration_stops_before_any_job(fresh):
     assert "hyperparameters.zo.agnews.learning_rate = '1e-5'" in output
     assert "write 1.0e-5" in output
     assert "Traceback" not in output
-    assert not (fresh.folder / "results").exists()
+    assert not (fresh.folder / "results/tiny").exists()
 
 
 def test_no_command_of_a_rule_holds_a_value_of_the_configuration():
