@@ -65,3 +65,23 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def inputs(news_folder, llama_folder, tmp_path_factory) -> Path:
+    """A folder with the manifests `model` and `tokens`."""
+    from gradcost.models import store
+    from gradcost.tasks import prepare, tokens
+
+    folder = tmp_path_factory.mktemp("inputs")
+    spec = {
+        "dataset": "agnews",
+        "source": {"folder": str(news_folder)},
+        "examples": {"train": 100, "validation": 24, "test": 24},
+    }
+    prepare.prepare(spec, folder / "data")
+    store.prepare({"source": {"folder": str(llama_folder)}}, {}, folder / "model")
+    tokenizer = store.tokenizer(folder / "model")
+    spec = {"length": 8, "suffix": None}
+    tokens.tokenise(folder / "data", tokenizer, spec, folder / "tokens")
+    return folder

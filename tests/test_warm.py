@@ -15,23 +15,9 @@ import pytest
 
 from gradcost import warm
 from gradcost.study import fingerprint, record
+from tests.runs import small_spec
 
 COMMAND = [sys.executable, "-m", "gradcost", "train"]
-
-
-@pytest.fixture(scope="module")
-def inputs(news_folder, llama_folder, tmp_path_factory) -> Path:
-    from gradcost.models import store
-    from gradcost.tasks import prepare, tokens
-
-    folder = tmp_path_factory.mktemp("inputs")
-    source = {"folder": str(news_folder)}
-    examples = {"train": 100, "validation": 24, "test": 24}
-    prepare.prepare({"dataset": "agnews", "source": source, "examples": examples}, folder / "data")
-    store.prepare({"source": {"folder": str(llama_folder)}}, {}, folder / "model")
-    tokenizer = store.tokenizer(folder / "model")
-    tokens.tokenise(folder / "data", tokenizer, {"length": 8, "suffix": None}, folder / "tokens")
-    return folder
 
 
 @pytest.fixture
@@ -40,31 +26,13 @@ def arguments(inputs, tmp_path):
 
     def make(name: str, steps: int, **changes) -> list[str]:
         modules = ["gradcost.training.run", "gradcost.estimators.forward_mode"]
-        spec = {
-            "model": {
-                "name": "llama",
-                "dtype": "float32",
-                "lora": {"rank": 1, "alpha": 1.0, "targets": ["q_proj", "v_proj"]},
-            },
-            "task": {"name": "news"},
-            "method": {
-                "name": "fmad-vanilla",
-                "checkpointing": False,
-                "estimator": {"kind": "forward-mode"},
-            },
-            "steps": steps,
-            "evaluate_every": 50,
-            "seed": 3,
-            "hardware": {"device": "cpu", "threads": 1, "memory_limit": None},
-            "hyperparameters": {
-                "batch_size": 8,
-                "learning_rate": 1e-3,
-                "optimizer": "adamw",
-                "momentum": 0.0,
-                "nesterov": False,
-                "weight_decay": 0.0,
-            },
-        }
+        spec = small_spec(
+            "fmad-vanilla",
+            steps=steps,
+            evaluate_every=50,
+            seed=3,
+            hyperparameters={"learning_rate": 1e-3},
+        )
         plan = {
             "stage": "train",
             "modules": modules,

@@ -20,54 +20,35 @@ WeightFn = Callable[[], Tensor]
 
 
 class _Product(torch.autograd.Function):
-    """x @ W.T for a frozen W, given by a function so that autograd stores none of it."""
+    """x @ W.T for a frozen W, or x @ W if `transposed`: each is the cotangent of the other.
+
+    W is given by a function, so that autograd stores none of it.
+    """
 
     @staticmethod
-    def forward(x: Tensor, weight: WeightFn) -> Tensor:
-        return linear(x, weight().to(x.dtype))
+    def forward(x: Tensor, weight: WeightFn, transposed: bool) -> Tensor:
+        dense = weight().to(x.dtype)
+        return x @ dense if transposed else linear(x, dense)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, WeightFn], output: Tensor) -> None:
-        ctx.weight = inputs[1]
+    def setup_context(ctx: Any, inputs: tuple[Tensor, WeightFn, bool], output: Tensor) -> None:
+        _, ctx.weight, ctx.transposed = inputs
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None]:
-        return _BackProduct.apply(cotangent, ctx.weight), None
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
+        return _Product.apply(cotangent, ctx.weight, not ctx.transposed), None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        product: Tensor = _Product.apply(tangent, ctx.weight)
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        product: Tensor = _Product.apply(tangent, ctx.weight, ctx.transposed)
         return product
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None], x: Tensor, weight: WeightFn) -> Any:
+    def vmap(
+        info: Any, in_dims: tuple[int, None, None], x: Tensor, weight: WeightFn, transposed: bool
+    ) -> Any:
         # a product over the last dimension does not mind one more in front
-        return _Product.apply(x.movedim(in_dims[0], 0), weight), 0
-
-
-class _BackProduct(torch.autograd.Function):
-    """y @ W for a frozen W: the cotangent of `_Product`, itself differentiable."""
-
-    @staticmethod
-    def forward(y: Tensor, weight: WeightFn) -> Tensor:
-        return y @ weight().to(y.dtype)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, WeightFn], output: Tensor) -> None:
-        ctx.weight = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None]:
-        return _Product.apply(cotangent, ctx.weight), None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        product: Tensor = _BackProduct.apply(tangent, ctx.weight)
-        return product
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None], y: Tensor, weight: WeightFn) -> Any:
-        return _BackProduct.apply(y.movedim(in_dims[0], 0), weight), 0
+        return _Product.apply(x.movedim(in_dims[0], 0), weight, transposed), 0
 
 
 class FrozenLinear(nn.Module):
@@ -85,7 +66,7 @@ class FrozenLinear(nn.Module):
         self.weight.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = _Product.apply(x, self.dense)
+        output: Tensor = _Product.apply(x, self.dense, False)
         return output if self.bias is None else output + self.bias
 
     def dense(self) -> Tensor:
