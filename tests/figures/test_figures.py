@@ -6,10 +6,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 
 from gradcost.figures import cost, learning_curves, style, trade_off
 from gradcost.figures.save import save
+from gradcost.results import compare
 from gradcost.results.tidy import Tidy
 from tests.results.synthetic import FAILURES, study
 
@@ -76,10 +78,54 @@ def test_tasks_of_equal_cost_share_a_panel(data: Tidy) -> None:
 
 def test_circles_are_as_large_as_the_memory(data: Tidy) -> None:
     axes = trade_off.draw(data).axes[0]
-    circles = [one for one in axes.collections if isinstance(one, PathCollection)]
-    areas = [float(one.get_sizes()[0]) for one in circles if len(one.get_offsets())]
+    areas = [float(one.get_sizes()[0]) for one in circles(axes)]
     peaks = [float(data.cell(data.columns[0], row)["peak_bytes"].iloc[0]) for row in data.trained]
     assert [area / areas[0] for area in areas] == pytest.approx([p / peaks[0] for p in peaks])
+
+
+def test_circles_stand_at_time_and_accuracy_with_their_interval(data: Tidy) -> None:
+    column = data.columns[1]
+    figure = trade_off.draw(data)
+    axes = figure.axes[1]
+    assert axes.get_title(loc="left") == column.label
+    for circle, bar, row in zip(circles(axes), axes.containers, data.trained, strict=True):
+        accuracy = compare.accuracy(data, column, row)
+        assert accuracy is not None
+        seconds = data.cell(column, row)["training_seconds"].mean()
+        assert circle.get_offsets()[0].tolist() == pytest.approx([seconds, accuracy.mean])
+        low, high = bar.lines[2][0].get_segments()[0][:, 1]
+        assert (low, high) == pytest.approx(accuracy.interval)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [text for text in texts if text.strip()] == [row.label for row in data.trained]
+    assert "3 seeds; bars: 95% interval" in figure.legends[1].get_title().get_text()
+
+
+def circles(axes: Axes) -> list[PathCollection]:
+    """Those with a place; the key of sizes has none."""
+    found = [one for one in axes.collections if isinstance(one, PathCollection)]
+    return [one for one in found if len(one.get_offsets())]
+
+
+def test_bands_reach_from_the_lowest_to_the_highest_seed(data: Tidy) -> None:
+    column, row = data.columns[0], data.trained[0]
+    axes = learning_curves.draw(data).axes[0]
+    curves = data.curves(column, row).dropna(subset=["validation_accuracy"])
+    seeds = 100 * curves.groupby("step")["validation_accuracy"].agg(["min", "mean", "max"])
+    assert axes.lines[0].get_ydata() == pytest.approx(seeds["mean"].to_numpy())
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((seeds["min"].min(), seeds["max"].max()))
+    assert [axes.get_xlabel() for axes in learning_curves.draw(data).axes[3:]] == [
+        "iterations", "forward-equivalents", "training time [s]",
+    ]  # fmt: skip
+
+
+def test_bars_say_their_cost(data: Tidy) -> None:
+    memory, flops = cost.draw(data).axes
+    assert [text.get_text() for text in memory.texts][:2] == ["4.31", "1.72"]
+    assert [text.get_text() for text in flops.texts][:2] == ["1.99", "2.79"]
+    assert [tick.get_text() for tick in memory.get_yticklabels()] == [
+        row.label for row in data.trained
+    ]
 
 
 def test_drawing_leaves_the_global_style_alone(data: Tidy) -> None:

@@ -47,6 +47,8 @@ def test_shifting_all_values_shifts_the_interval(values: list[float], shift: flo
     assert one is not None
     assert other is not None
     assert one.half_width is not None
+    assert one.interval is not None
+    assert one.interval[0] <= one.mean <= one.interval[1]
     assert min(values) - 1e-6 <= one.mean <= max(values) + 1e-6
     assert other.mean == pytest.approx(one.mean + shift, abs=1e-5)
     assert other.half_width == pytest.approx(one.half_width, rel=1e-3, abs=1e-3)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from gradcost.results import compare, screening
+from gradcost.results import compare
 from gradcost.results.tidy import HISTORY, MANIFEST, RUNS, Tidy, aggregate
 from gradcost.study import record
+from gradcost.study.files import read_json
 from tests.results.synthetic import FAILURES, METHODS, SEEDS, TASKS, presentation, study, write_run
 
 SMALL = {"methods": ("bp-vanilla", "fmad-vanilla", "zo-vanilla"), "tasks": ("r8-4",)}
@@ -77,9 +78,16 @@ def test_records_that_do_not_belong_are_refused(tmp_path: Path) -> None:
     stranger = write_run(tmp_path, {**shown["runs"][0], "method": "zo-multiple"})
     with pytest.raises(ValueError, match=r"zo-multiple.* is not one of the experiment's runs"):
         aggregate([stranger], shown, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_record_is_named_and_leaves_no_tables(tmp_path: Path) -> None:
+    shown = presentation(**SMALL)
+    folder = write_run(tmp_path, shown["runs"][0])
     (folder / record.RECORD).write_text("{}")
-    with pytest.raises(record.BadRecord):
+    with pytest.raises(record.BadRecord, match=re.escape(str(folder / record.RECORD))):
         aggregate([folder], shown, tmp_path / "out")
+    assert not (tmp_path / "out" / MANIFEST).exists()
 
 
 def test_a_folder_without_tables_is_named(tmp_path: Path) -> None:
@@ -87,71 +95,27 @@ def test_a_folder_without_tables_is_named(tmp_path: Path) -> None:
         Tidy.load(tmp_path)
 
 
-def test_only_completed_runs_enter_means_and_differences(tmp_path: Path) -> None:
+def test_the_manifest_counts_what_the_tables_hold(tmp_path: Path) -> None:
     data = study(tmp_path, FAILURES)
-    column, rows = data.columns[0], {row.key: row for row in data.rows}
-    fmad = compare.accuracy(data, column, rows["fmad-vanilla"])
-    assert fmad is not None
-    assert (round(fmad.mean, 1), fmad.n) == (58.7, 1)
-    # BP lacks seed 1, FMAD has only seed 1: no pair is left
-    assert compare.difference(data, column, rows["bp-vanilla"], rows["fmad-vanilla"]) is None
-    assert compare.not_completed(data, column, rows["fmad-vanilla"]) == {"diverged": 2}
+    manifest = read_json(tmp_path / "tidy" / MANIFEST)
+    assert manifest["runs"] == len(data.runs)
+    assert manifest["outcomes"] == {
+        "completed": 42, "diverged": 2, "out-of-memory": 1, "missing": 3,
+    }  # fmt: skip
+    assert manifest["history_rows"] == len(data.history)
 
 
-def test_forward_mode_and_zeroth_order_are_paired(tmp_path: Path) -> None:
-    data = study(tmp_path)
-    pairs = compare.pairs(data)
-    assert [pair.strategy for pair in pairs] == ["vanilla", "multiple"]
-    same = compare.equal(data, pairs[0].fmad, pairs[0].zo)
-    assert (same.equal, same.n, same.largest) == (6, 6, 0.0)
+def test_a_diverged_run_keeps_its_history_and_leaves_the_curves(tmp_path: Path) -> None:
+    data = study(tmp_path, FAILURES)
+    of_run = data.history.query("task == 'r8-4' and method == 'fmad-vanilla' and seed == 0")
+    assert of_run["step"].max() == 100
+    row = next(row for row in data.rows if row.key == "fmad-vanilla")
+    assert set(data.curves(data.columns[0], row)["seed"]) == {1}
 
 
-def test_the_target_is_common_and_a_late_method_does_not_reach_it(tmp_path: Path) -> None:
-    data = study(tmp_path)
-    column, rows = data.columns[0], {row.key: row for row in data.rows}
-    goal = compare.target(data, column)
-    assert goal == 61.0
-    fast = compare.reach(data, column, rows["bp-vanilla"], goal)
-    assert (fast.reached, fast.n, fast.step) == (3, 3, 30.0)
-    slow = compare.reach(data, column, rows["zo-vanilla"], goal)
-    assert slow.reached == 0
-    assert pd.isna(slow.training_seconds)
-
-
-def screened(root: Path, finals: dict[str, tuple[float, float, record.Outcome]]) -> pd.DataFrame:
-    """A screening of one method: setting -> (rate, validation accuracy, outcome of seed 1)."""
-    shown = presentation(("zo-vanilla",), ("r8-4",), tuple(finals), (0, 1))
-    folders = []
-    for run in shown["runs"]:
-        rate, final, outcome = finals[run["setting"]]
-        folders.append(
-            write_run(
-                root, run, outcome if run["seed"] else "completed", learning_rate=rate, final=final
-            )
-        )
-    aggregate(folders, shown, root / "screening")
-    return screening.choose(Tidy.load(root / "screening"))
-
-
-def test_the_rate_with_the_best_validation_accuracy_is_chosen(tmp_path: Path) -> None:
-    table = screened(
-        tmp_path,
-        {
-            "low": (1e-3, 50.0, "completed"),
-            "middle": (3e-3, 60.0, "completed"),
-            "high": (1e-2, 80.0, "diverged"),
-        },
-    )
-    assert list(table.columns) == screening.COLUMNS
-    assert table["chosen"].tolist() == [False, True, False]
-    assert table["outcomes"].tolist() == ["completed", "completed", "1 of 2 diverged"]
-    assert set(table["seeds"]) == {"0 1"}
-
-
-def test_ties_go_to_the_smaller_rate_and_failures_to_none(tmp_path: Path) -> None:
-    tied = screened(
-        tmp_path / "tied", {"b": (3e-3, 60.0, "completed"), "a": (1e-3, 60.0, "completed")}
-    )
-    assert tied.loc[tied["chosen"], "learning_rate"].tolist() == [1e-3]
-    failed = screened(tmp_path / "failed", {"a": (1e-3, 60.0, "diverged")})
-    assert not failed["chosen"].any()
+def test_a_setting_is_a_row_of_its_own(tmp_path: Path) -> None:
+    data = study(tmp_path, methods=("zo-vanilla",), tasks=("r8-4",), settings=("default", "wide"))
+    assert [(row.key, row.label) for row in data.rows] == [
+        ("zo-vanilla", "ZO-Vanilla"),
+        ("zo-vanilla/wide", "ZO-Vanilla (wide)"),
+    ]

@@ -82,7 +82,7 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
     assert "Overfull" not in log
     assert "undefined" not in log
     text = text_of(pdf)
-    for part in ("77.0", "48 runs", "12 end at exactly", "target is 61", "The demo scale"):
+    for part in ("77.0", "48 runs", "12 pairs of FMAD and ZO", "target is 61", "The demo scale"):
         assert part in text
     assert str(tmp_path).encode() not in pdf.read_bytes()
 

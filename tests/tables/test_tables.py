@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcost.results import screening
 from gradcost.results.statistics import summarise
 from gradcost.results.tidy import Tidy
 from gradcost.tables import (
@@ -83,6 +84,14 @@ def test_failures_stand_in_their_cells(failed: Tidy) -> None:
     assert line_of(hyperparameters.render(failed).partition("20 News")[2], "ZO-Mul")[1] == "no run"
 
 
+def test_pairs_that_differ_are_counted_with_the_largest_gap(data: Tidy) -> None:
+    runs = data.runs.copy()
+    one = (runs["method"] == "zo-vanilla") & (runs["task"] == "r8-4") & (runs["seed"] == 0)
+    runs.loc[one, "test_accuracy"] += 0.0125
+    text = sentences.pairs(Tidy(runs, data.history, data.presentation))
+    assert "11 end at exactly the same test accuracy; the largest difference is 1.25" in text
+
+
 def test_many_tasks_are_stacked(data: Tidy) -> None:
     columns = data.columns
     wide = Tidy(data.runs, data.history, data.presentation)
@@ -109,26 +118,55 @@ def test_hyperparameters_are_those_of_the_runs(data: Tidy) -> None:
 
 
 def test_every_candidate_of_the_screening_is_shown(tmp_path: Path) -> None:
+    def candidate(setting: str, optimizer: str | None, rate: float | None, **rest: object) -> dict:
+        return {
+            "task": "r8", "task_label": "Reuters & more", "method": "zo-vanilla",
+            "method_label": "ZO-Vanilla", "setting": setting, "optimizer": optimizer,
+            "learning_rate": rate, "seeds": "100 101", "outcomes": "completed", "chosen": False,
+        } | rest  # fmt: skip
+
     rows = [
-        ("r8", "zo-vanilla", "sgd-1e-3", "sgd", 1e-3, "100 101", 50.0, "completed", False),
-        ("r8", "zo-vanilla", "sgd-3e-3", "sgd", 3e-3, "100 101", 60.0, "completed", True),
-        ("r8", "zo-vanilla", "sgd-1e-2", "sgd", 1e-2, "100 101", None, "2 of 2 diverged", False),
+        candidate("adamw-1e-3", "adamw", 1e-3, validation_accuracy=50.0),
+        candidate("sgd-1e-3", "sgd", 1e-3, validation_accuracy=40.0),
+        candidate("sgd-3e-3", "sgd", 3e-3, validation_accuracy=60.0, chosen=True),
+        candidate("sgd-1e-2", "sgd", 1e-2, outcomes="2 of 2 diverged"),
+        candidate("sgd-3e-2", None, None, outcomes="2 of 2 missing"),
     ]
-    columns = ["task", "method", "setting", "optimizer", "learning_rate", "seeds"]
-    columns += ["validation_accuracy", "outcomes", "chosen"]
     path = tmp_path / "screening.csv"
-    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    pd.DataFrame(rows).to_csv(path, index=False)
     text = learning_rates.render(path)
-    assert text.count("100 101") == 3
-    assert r"$\mathbf{3\cdot10^{-3}}$ & 100 101 & 60.0 & completed, chosen" in text
-    assert "--- & 2 of 2 diverged" in text
+    assert r"Reuters \& more, seeds 100 and 101" in text
+    assert line_of(text, "Method")[2:] == ["$10^{-3}$", r"$3\cdot10^{-3}$", "$10^{-2}$"]
+    assert line_of(text, "ZO-Vanilla & AdamW") == ["ZO-Vanilla", "AdamW", "50.0", "", ""]
+    assert line_of(text, " & SGD")[2:] == ["40.0", r"\textbf{60.0}", "2 of 2 diverged"]
+    assert "sgd-3e-2: 2 of 2 missing" in text
+
+
+def test_a_screening_without_records_still_renders(tmp_path: Path) -> None:
+    gone = {("r8-4", "zo-vanilla", seed): None for seed in (0, 1, 2)}
+    empty = study(tmp_path, gone, methods=("zo-vanilla",), tasks=("r8-4",))
+    screening.choose(empty).to_csv(tmp_path / "screening.csv", index=False)
+    assert "default: 3 of 3 missing" in learning_rates.render(tmp_path / "screening.csv")
 
 
 def test_provenance_tells_trained_from_kept(data: Tidy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(provenance.STARTED, "2026-11-22T12:01:00+02:00")  # seeds 1 and 2 are later
-    assert provenance.trained(data) == "32 in this invocation of Snakemake, 16 kept from before"
+    assert provenance.trained(data) == (
+        "32 by the workflow as started 2026-11-22 10:01 UTC, 16 kept from before"
+    )
+    assert provenance.trained(data) in provenance.render(data)
     monkeypatch.delenv(provenance.STARTED)
     assert "not known" in provenance.trained(data)
+
+
+def test_provenance_says_which_runs_had_which_code(data: Tidy) -> None:
+    runs = data.runs.copy()
+    edited = runs["method"] == "zo-vanilla"
+    runs.loc[edited, "code_digest"] = "e" * 64
+    text = provenance.render(Tidy(runs, data.history, data.presentation))
+    assert "e" * 12 + " (ZO-Vanilla)" in text
+    assert text.count("ZO-Vanilla") == 1
+    assert "a" * 12 + " (Reuters topics, 20 Newsgroups)" in text
 
 
 def test_provenance_names_code_packages_and_machine(data: Tidy) -> None:
@@ -148,7 +186,12 @@ def test_words_follow_the_interval() -> None:
 def test_sentences_say_what_the_data_say(data: Tidy) -> None:
     found = numbers.results(data)
     assert found["runs"] == "48"
-    assert "12 end at exactly the same test accuracy" in found["say/pairs"]
+    assert found["say/compared"] == "7 methods and, as a floor, of no training at all"
+    assert "12 pairs" in found["say/pairs"]
+    assert "directions, all end at exactly the same test accuracy." in found["say/pairs"]
+    assert "Of their 6 pairs of runs, all end at exactly" in found["say/checkpointing"]
+    for text in found.values():  # a place is named once
+        assert not re.search(r"On ([^,.]+), On ", text)
     assert "BP-Vanilla is higher" in found["say/gap"]
     assert found["say/memory"].startswith("On Reuters topics and 20 Newsgroups, ZO-Vanilla needs")
     assert found["accuracy/r8-4/bp-vanilla"] == "77.0"

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcost.figures.style import GREY, WIDTH, log_x, look, seeds_text, styled
+from gradcost.figures.style import GREY, WIDTH, legend, log_x, look, seeds_text, styled
 from gradcost.results import compare
-from gradcost.results.statistics import CONFIDENCE, Summary
+from gradcost.results.statistics import CONFIDENCE
 from gradcost.results.tidy import Column, Row, Tidy
 
-LARGEST = 420.0  # square points of the circle of the most memory
-
-
-@dataclass(frozen=True)
-class Point:
-    """A method on a task."""
-
-    row: Row
-    seconds: float
-    accuracy: Summary
-    peak_bytes: float
+LARGEST = 480.0  # square points of the circle of the most memory
 
 
 @styled
@@ -32,125 +20,63 @@ def draw(data: Tidy) -> Figure:
     across = min(2, len(data.columns))
     down = -(-len(data.columns) // across)
     width = WIDTH if across == 2 else 0.7 * WIDTH
-    figure = Figure(figsize=(width, 0.75 + 2.6 * down), layout="constrained")
+    figure = Figure(figsize=(width, 1.25 + 2.05 * down), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     most = float(np.nanmax([1.0, *data.runs["peak_bytes"].astype(float)]))
-    labels: list[tuple[Axes, list[Point]]] = []
     for axes, column in zip(grid, data.columns, strict=False):
-        points = _points(data, column)
-        for point in points:
-            _circle(axes, point, most)
+        drawn = [_circle(axes, data, column, row, most) for row in data.trained]
         axes.set_title(column.label, loc="left")
         axes.set_xlabel("training time of a run [s]")
-        axes.margins(x=0.3, y=0.1)
-        if points:
+        axes.margins(x=0.12, y=0.1)
+        if any(drawn):
             log_x(axes)
-        labels.append((axes, points))
     for axes in grid[len(data.columns) :]:
         axes.set_visible(False)
     for axes in grid[::across]:
         axes.set_ylabel("test accuracy [%]")
-    _sizes(figure, grid[0], most)
-    figure.supxlabel(
+    legend(figure, data.trained)
+    note = (
         f"{seeds_text(data)}; bars: {CONFIDENCE:.0%} interval over seeds; "
-        "area: peak memory, weights included",
-        fontsize=7.5, color=GREY,
-    )  # fmt: skip
-    figure.draw_without_rendering()  # panels take their final place: labels can be fitted
-    for axes, points in labels:
-        _label(figure, axes, points, most)
+        "area: peak memory, weights included"
+    )
+    _sizes(figure, grid[0], most, note)
     return figure
 
 
-def _points(data: Tidy, column: Column) -> list[Point]:
-    points = []
-    for row in data.trained:
-        accuracy = compare.accuracy(data, column, row)
-        seconds = float(data.cell(column, row, completed=True)["training_seconds"].mean())
-        peak = float(compare.cost(data, column, row)["peak_bytes"])
-        if accuracy is not None and seconds > 0 and np.isfinite(peak):
-            points.append(Point(row, seconds, accuracy, peak))
-    return points
-
-
-def _circle(axes: Axes, point: Point, most: float) -> None:
-    style = look(point.row)
-    axes.errorbar(
-        point.seconds, point.accuracy.mean, yerr=point.accuracy.half_width, color=style.dark,
-        linewidth=0.9, capsize=2, zorder=style.zorder,
-    )  # fmt: skip
+def _circle(axes: Axes, data: Tidy, column: Column, row: Row, most: float) -> bool:
+    """Draw a method, its marker in its circle; False if there is nothing to draw."""
+    accuracy = compare.accuracy(data, column, row)
+    seconds = float(data.cell(column, row, completed=True)["training_seconds"].mean())
+    peak = float(compare.cost(data, column, row)["peak_bytes"])
+    if accuracy is None or not seconds > 0 or not np.isfinite(peak):
+        return False
+    style = look(row)
     axes.scatter(
-        point.seconds, point.accuracy.mean, s=LARGEST * point.peak_bytes / most,
-        color=style.color, edgecolor=style.dark, alpha=0.85, linewidth=0.8, zorder=style.zorder,
-        linestyle="--" if point.row.family == "zo" else "-",
+        seconds, accuracy.mean, s=LARGEST * peak / most, color=style.color, edgecolor=style.dark,
+        alpha=0.35, linewidth=0.8, zorder=style.zorder,
     )  # fmt: skip
+    axes.errorbar(
+        seconds, accuracy.mean, yerr=accuracy.half_width, color=style.dark, linewidth=0.9,
+        linestyle="none", capsize=2, zorder=style.zorder, marker=style.marker, markersize=4,
+        markerfacecolor=style.color, markeredgecolor=style.dark, markeredgewidth=0.7,
+    )  # fmt: skip
+    return True
 
 
-def _sizes(figure: Figure, axes: Axes, most: float) -> None:
-    """A key of circle areas, in round numbers."""
+def _sizes(figure: Figure, axes: Axes, most: float, note: str) -> None:
+    """Below the panels, what they show and a key of circle areas, in round numbers."""
     unit, name = (1e9, "GB") if most >= 2e9 else (1e6, "MB")
-    top = float(f"{most / unit:.1g}")
-    top = top if top <= most / unit else float(f"{0.8 * most / unit:.1g}")
+    top = float(f"{0.8 * most / unit:.1g}")
     handles = [
         axes.scatter(
             [], [], s=LARGEST * value * unit / most, color="none", edgecolor=GREY, linewidth=0.8,
-            label=f"peak memory {value:g} {name}",
+            label=f"{value:g} {name}",
         )
         for value in (top / 4, top)
     ]  # fmt: skip
-    figure.legend(
-        handles=handles, loc="outside upper right", ncols=len(handles), fontsize=7.5, borderpad=0.8,
-        handletextpad=0.8,
+    key = figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), fontsize=7.5,
+        labelspacing=1.2, scatteryoffsets=[0.3], borderpad=0.9, handletextpad=1.2,
+        columnspacing=3.0, title=note, title_fontsize=7.5,
     )  # fmt: skip
-
-
-def _label(figure: Figure, axes: Axes, points: list[Point], most: float) -> None:
-    """Name each circle beside it, where the name hits least of the circles, bars and names."""
-    taken: list[tuple[Box, float]] = []
-    for point in points:
-        half = point.accuracy.half_width or 0.0
-        x, y = axes.transData.transform((point.seconds, point.accuracy.mean))
-        _, top = axes.transData.transform((point.seconds, point.accuracy.mean + half))
-        radius = _radius(point, most) * figure.dpi / 72
-        taken.append(((x - radius, y - radius, x + radius, y + radius), 1.0))
-        taken.append(((x - 3, 2 * y - top, x + 3, top), 0.5))
-    inside = axes.get_window_extent()
-    for point in points:
-        away = _radius(point, most) + 2
-        options = []
-        for place, (dx, dy, ha, va) in enumerate(_PLACES):
-            note = axes.annotate(
-                point.row.label, (point.seconds, point.accuracy.mean),
-                xytext=(dx * away, dy * away), textcoords="offset points", ha=ha, va=va,
-                fontsize=7.5, zorder=5,
-            )  # fmt: skip
-            bounds = note.get_window_extent()
-            box = (bounds.x0, bounds.y0, bounds.x1, bounds.y1)
-            outside = max(0.0, bounds.x1 - inside.x1) + max(0.0, inside.x0 - bounds.x0)
-            hit = sum(weight * _overlap(box, other) for other, weight in taken)
-            options.append((hit + 50 * outside + 8 * place, place, note, box))
-        chosen = min(options)
-        for option in options:
-            if option is not chosen:
-                option[2].remove()
-        taken.append((chosen[3], 1.5))
-
-
-Box = tuple[float, float, float, float]
-_PLACES = [
-    (1, 0, "left", "center"), (-1, 0, "right", "center"),
-    (0.75, 0.75, "left", "bottom"), (0.75, -0.75, "left", "top"),
-    (-0.75, 0.75, "right", "bottom"), (-0.75, -0.75, "right", "top"),
-    (0, 1, "center", "bottom"), (0, -1, "center", "top"),
-]  # fmt: skip
-
-
-def _radius(point: Point, most: float) -> float:
-    """In points."""
-    return float(np.sqrt(LARGEST * point.peak_bytes / most / np.pi))
-
-
-def _overlap(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, width) * max(0.0, height)
+    key.get_title().set_color(GREY)

@@ -10,9 +10,10 @@ from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 
 COLUMNS = [
-    "task", "method", "setting", "optimizer", "learning_rate", "seeds", "validation_accuracy",
-    "outcomes", "chosen",
+    "task", "task_label", "method", "method_label", "setting", "optimizer", "learning_rate",
+    "seeds", "validation_accuracy", "outcomes", "chosen",
 ]  # fmt: skip
+DECIMALS = 4  # of an accuracy in percent: finer than one text more or less, coarser than rounding
 
 
 def choose(data: Tidy) -> pd.DataFrame:
@@ -23,9 +24,9 @@ def choose(data: Tidy) -> pd.DataFrame:
     The test split plays no part.
 
     Returns:
-        One row a candidate, in the order of the configuration: `task, method, setting,
-        optimizer, learning_rate, seeds, validation_accuracy` (percent; of the completed
-        runs), `outcomes` and `chosen`.
+        One row a candidate, in the order of the configuration, with the columns `COLUMNS`;
+        `validation_accuracy` is in percent and of the completed runs. Optimizer and rate are
+        those of the records, and unknown for a candidate that has none.
 
     Raises:
         ValueError: if the experiment has more than one model, which the table cannot tell.
@@ -43,7 +44,7 @@ def choose(data: Tidy) -> pd.DataFrame:
             able = [one for one in candidates if one["outcomes"] == "completed"]
             winner = min(
                 able,
-                key=lambda one: (-round(one["validation_accuracy"], 9), one["learning_rate"]),
+                key=lambda one: (-one["validation_accuracy"], one["learning_rate"]),
                 default=None,
             )
             rows += [{**one, "chosen": one is winner} for one in candidates]
@@ -56,12 +57,14 @@ def _candidate(data: Tidy, column: Column, row: Row) -> dict[str, Any]:
     known = runs.dropna(subset=["learning_rate"])
     return {
         "task": column.task,
+        "task_label": column.label,
         "method": row.method,
+        "method_label": runs["method_label"].iloc[0],
         "setting": row.setting,
         "optimizer": None if known.empty else known["optimizer"].iloc[0],
         "learning_rate": float("nan") if known.empty else float(known["learning_rate"].iloc[0]),
         "seeds": " ".join(str(seed) for seed in runs.index),
-        "validation_accuracy": float(compare.steady(data, column, row).mean()),
+        "validation_accuracy": round(float(compare.steady(data, column, row).mean()), DECIMALS),
         "outcomes": ", ".join(f"{n} of {len(runs)} {kind}" for kind, n in failed.items())
         or "completed",
     }

@@ -9,6 +9,7 @@ import pandas as pd
 from gradcost.results.tidy import Tidy
 from gradcost.tables import latex
 
+OPTIMISERS = {"adamw": "AdamW", "sgd": "SGD"}  # as they are written
 HEADER = [
     r"Method & optimiser & learning rate & batch & steps"
     r" & $\varepsilon$ & directions & at once \\"

@@ -40,6 +40,7 @@ def results(data: Tidy) -> dict[str, str]:
         "steady-evaluations": latex.count(LAST),
         "target-share": latex.count(100 * compare.TARGET_SHARE),
         "training-minutes": latex.significant(runs["training_seconds"].sum() / 60, 2),
+        "say/compared": sentences.compared(data),
         "say/outcomes": sentences.outcomes(data),
         "say/best": sentences.best(data),
         "say/gap": sentences.gap(data),

@@ -12,7 +12,7 @@ import pandas as pd
 from gradcost.results.tidy import OUTCOMES, Tidy
 from gradcost.tables import latex
 
-STARTED = "GRADCOST_STARTED"  # when this invocation of Snakemake began, as ISO text in UTC
+STARTED = "GRADCOST_STARTED"  # when this invocation of Snakemake began, as ISO text
 
 
 def render(data: Tidy) -> str:
@@ -43,14 +43,9 @@ def render(data: Tidy) -> str:
             for one in packages
         ),
         "commit of the code": _tally(str(one.get("commit", "unknown")) for one in machines),
-        "digest of the code": _tally(text[:12] for text in done["code_digest"].dropna()),
-        "digest of the data": "; ".join(
-            dict.fromkeys(
-                f"{text[:12]} ({task})"
-                for text, task in zip(done["data_digest"], done["task_label"], strict=True)
-            )
-        ),
-        "digest of the model": _tally(text[:12] for text in done["model_digest"].dropna()),
+        "digest of the code": _named(done, "code_digest", "method_label"),
+        "digest of the data": _named(done, "data_digest", "task_label"),
+        "digest of the model": _named(done, "model_digest", "model_label"),
     }
     lines = [rf"{key} & {_safe(key, text)} \\" for key, text in facts.items() if text]
     begin = r"\begin{tabular}{@{}l>{\raggedright\arraybackslash}p{0.72\linewidth}@{}}"
@@ -68,14 +63,18 @@ def outcomes(data: Tidy) -> str:
 
 
 def trained(data: Tidy) -> str:
-    """How many runs this invocation of Snakemake trained, and how many it found and kept."""
+    """How many runs an invocation of Snakemake trained, and how many it found and kept.
+
+    It is named by its beginning: a later one that trains nothing does not rewrite this.
+    """
     finished = data.runs["finished"].dropna()
     started = os.environ.get(STARTED)
     if not started:
-        return "not known of this invocation of Snakemake"
+        return "not known which invocation of Snakemake trained them"
     start = _instant(started)
     now = sum(_instant(text) >= start for text in finished)
-    return f"{now} in this invocation of Snakemake, {len(finished) - now} kept from before"
+    kept = len(finished) - now
+    return f"{now} by the workflow as started {_time(started)}, {kept} kept from before"
 
 
 def _instant(text: str) -> pd.Timestamp:
@@ -93,6 +92,12 @@ def _tally(values: Iterable[str]) -> str:
     if len(counts) == 1:
         return str(counts.index[0])
     return "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
+
+
+def _named(runs: pd.DataFrame, digest: str, label: str) -> str:
+    """Each digest, in short, with what it is the digest of."""
+    groups = runs.groupby(digest, sort=False)[label].unique()
+    return "; ".join(f"{str(text)[:12]} ({', '.join(names)})" for text, names in groups.items())
 
 
 def _safe(key: str, text: str) -> str:

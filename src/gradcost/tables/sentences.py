@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import pandas as pd
+
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE, Summary
 from gradcost.results.tidy import Column, Row, Tidy
@@ -25,6 +27,13 @@ def verdict(left: str, summary: Summary | None) -> str:
     if summary.sign == 0:
         return f"not distinguishable at this number of seeds ({summary.n})"
     return f"{left} is {'higher' if summary.sign > 0 else 'lower'}"
+
+
+def compared(data: Tidy) -> str:
+    """How many methods train, and whether there is a floor that does not."""
+    n = len(data.trained)
+    text = f"{n} method{'' if n == 1 else 's'}"
+    return text if n == len(data.rows) else f"{text} and, as a floor, of no training at all"
 
 
 def best(data: Tidy) -> str:
@@ -83,10 +92,12 @@ def pairs(data: Tidy) -> str:
     n = sum(one.n for one in found)
     if not n:
         return "No FMAD run has a completed ZO partner here."
+    all_in_all = compare.Equality(
+        sum(one.equal for one in found), n, max(one.largest for one in found)
+    )
     return (
         f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
-        f"directions, {sum(one.equal for one in found)} end at exactly the same test accuracy; "
-        f"the largest difference is {latex.number(max(one.largest for one in found), 2)} points."
+        f"directions, {_equality(all_in_all)}"
     )
 
 
@@ -97,15 +108,11 @@ def multiple(data: Tidy) -> str:
         many = compare.by_name(data, f"{family}-multiple")
         one = compare.by_name(data, f"{family}-vanilla")
         if many is not None and one is not None:
-            ratios = [
-                compare.cost(data, column, many) / compare.cost(data, column, one)
-                for column in data.columns
-            ]
+            times = _ratios(data, many, one)
             found.append(_each(data, partial(_multiple, many=many, one=one)))
             found.append(
-                f"A step of {_label(many)} takes "
-                f"{_range([ratio['step_flops'] for ratio in ratios])} times the FLOPs and "
-                f"{_range([ratio['seconds_per_step'] for ratio in ratios])} times the time."
+                f"A step of {_label(many)} takes {times['step_flops']} times the FLOPs and "
+                f"{times['seconds_per_step']} times the time."
             )
     return " ".join(found) or "No method is run with one direction and with several."
 
@@ -122,16 +129,11 @@ def forward_or_zeroth(data: Tidy) -> str:
     """What a step of FMAD costs in steps of ZO."""
     found = []
     for pair in compare.pairs(data):
-        ratios = [
-            compare.cost(data, column, pair.fmad) / compare.cost(data, column, pair.zo)
-            for column in data.columns
-        ]
+        times = _ratios(data, pair.fmad, pair.zo)
         found.append(
-            f"A step of {_label(pair.fmad)} takes "
-            f"{_range([ratio['step_flops'] for ratio in ratios])} times the FLOPs of "
-            f"{_label(pair.zo)}, {_range([ratio['seconds_per_step'] for ratio in ratios])} times "
-            f"the time and {_range([ratio['activation_bytes'] for ratio in ratios])} times the "
-            "memory above the weights."
+            f"A step of {_label(pair.fmad)} takes {times['step_flops']} times the FLOPs of "
+            f"{_label(pair.zo)}, {times['seconds_per_step']} times the time and "
+            f"{times['activation_bytes']} times the memory above the weights."
         )
     return " ".join(found) or "No FMAD method has a ZO partner here."
 
@@ -142,10 +144,7 @@ def checkpointing(data: Tidy) -> str:
     without = compare.by_name(data, "bp-vanilla")
     if with_it is None or without is None:
         return "Backpropagation is not run both with and without checkpointing here."
-    ratios = [
-        compare.cost(data, column, with_it) / compare.cost(data, column, without)
-        for column in data.columns
-    ]
+    times = _ratios(data, with_it, without)
     same = compare.equal(data, with_it, without)
     batches = {
         row: sorted(
@@ -161,14 +160,14 @@ def checkpointing(data: Tidy) -> str:
     if batches[with_it] != batches[without]:
         sizes = [latex.listing([str(size) for size in sizes]) for sizes in batches.values()]
         differ = f" Their batch sizes differ: {sizes[0]} without and {sizes[1]} with it."
-    return (
-        f"{_label(with_it)} takes {_range([ratio['activation_bytes'] for ratio in ratios])} times "
-        f"the memory of {_label(without)} above the weights, "
-        f"{_range([ratio['step_flops'] for ratio in ratios])} times its FLOPs and "
-        f"{_range([ratio['seconds_per_step'] for ratio in ratios])} times its time. "
-        f"In {same.equal} of {same.n} pairs of runs the two end at exactly the same test "
-        f"accuracy; the largest difference is {latex.number(same.largest, 2)} points.{differ}"
+    text = (
+        f"{_label(with_it)} takes {times['activation_bytes']} times the memory of "
+        f"{_label(without)} above the weights, {times['step_flops']} times its FLOPs and "
+        f"{times['seconds_per_step']} times its time."
     )
+    if same.n:
+        text += f" Of their {same.n} pairs of runs, {_equality(same)}"
+    return text + differ
 
 
 def memory(data: Tidy) -> str:
@@ -291,6 +290,26 @@ def _difference(summary: Summary | None) -> str:
     return (
         f"{text}, {CONFIDENCE:.0%}".replace("%", PERCENT) + f" interval {latex.interval(summary)}"
     )
+
+
+def _equality(found: compare.Equality) -> str:
+    if found.equal == found.n:
+        return "all end at exactly the same test accuracy."
+    return (
+        f"{found.equal or 'none'} end at exactly the same test accuracy; the largest difference "
+        f"is {latex.number(found.largest, 2)} points."
+    )
+
+
+def _ratios(data: Tidy, left: Row, right: Row) -> dict[str, str]:
+    """The costs of `left` in those of `right`, by name, as text."""
+    ratios = pd.DataFrame(
+        [
+            compare.cost(data, column, left) / compare.cost(data, column, right)
+            for column in data.columns
+        ]
+    )
+    return {str(name): _range(list(values)) for name, values in ratios.items()}
 
 
 def _range(values: list[float]) -> str:

@@ -1,0 +1,94 @@
+"""What the report compares: who enters, against whom, and the common target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gradcost.results import compare
+from gradcost.results.tidy import Tidy
+from tests.results.synthetic import FAILURES, METHODS, study
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
+    return study(tmp_path_factory.mktemp("good"))
+
+
+def test_accuracy_and_difference_by_hand(data: Tidy) -> None:
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    summary = compare.accuracy(data, column, rows["bp-vanilla"])
+    assert summary is not None
+    assert summary.mean == pytest.approx((77.7 + 77.7 + 75.7) / 3)
+    gap = compare.difference(data, column, rows["bp-vanilla"], rows["fmad-multiple"])
+    assert gap is not None
+    assert gap.mean == pytest.approx((8.7 + 14.4 + 8.0) / 3)
+    assert compare.majority(data, column) == 25.0
+    assert compare.test_examples(data, column) == 300
+
+
+def test_the_best_method_and_the_reference(data: Tidy, tmp_path: Path) -> None:
+    best = compare.best(data, data.columns[0])
+    rival = compare.best(data, data.columns[0], families=("fmad", "zo"))
+    assert best is not None
+    assert rival is not None
+    assert (best.key, rival.key) == ("bp-vanilla", "fmad-multiple")
+    assert compare.best(data, data.columns[0], families=("other",)) is None
+    assert compare.reference(data).key == "bp-vanilla"
+    for methods, wanted in (
+        (("zo-vanilla", "bp-accumulate", "bp-checkpointing"), "bp-checkpointing"),
+        (("zo-vanilla", "bp-accumulate"), "bp-accumulate"),
+        (("zo-vanilla",), "zo-vanilla"),
+    ):
+        one = study(tmp_path / wanted, methods=methods, tasks=("r8-4",), seeds=(0,))
+        assert compare.reference(one).key == wanted
+
+
+def test_memory_above_the_weights(data: Tidy) -> None:
+    for row in data.trained:
+        cost = compare.cost(data, data.columns[0], row)
+        assert cost["activation_bytes"] == METHODS[row.method].activations
+        assert cost["forward_equivalents"] == pytest.approx(METHODS[row.method].forwards, abs=1e-6)
+
+
+def test_the_steady_state_is_of_the_last_evaluations(data: Tidy) -> None:
+    column, row = data.columns[0], data.rows[1]
+    curves = data.curves(column, row).query("seed == 0").set_index("step")
+    last = 100 * curves.loc[[280, 290, 300], "validation_accuracy"]
+    assert compare.steady(data, column, row)[0] == pytest.approx(last.mean())
+
+
+def test_a_task_that_nothing_learns_has_no_target(tmp_path: Path) -> None:
+    data = study(tmp_path, methods=("no-finetuning",), seeds=(0,))
+    assert compare.target(data, data.columns[0]) is None
+
+
+def test_only_completed_runs_enter_means_and_differences(tmp_path: Path) -> None:
+    data = study(tmp_path, FAILURES)
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    fmad = compare.accuracy(data, column, rows["fmad-vanilla"])
+    assert fmad is not None
+    assert (round(fmad.mean, 1), fmad.n) == (58.7, 1)
+    # BP lacks seed 1, FMAD has only seed 1: no pair is left
+    assert compare.difference(data, column, rows["bp-vanilla"], rows["fmad-vanilla"]) is None
+    assert compare.not_completed(data, column, rows["fmad-vanilla"]) == {"diverged": 2}
+
+
+def test_forward_mode_and_zeroth_order_are_paired(data: Tidy) -> None:
+    pairs = compare.pairs(data)
+    assert [pair.strategy for pair in pairs] == ["vanilla", "multiple"]
+    same = compare.equal(data, pairs[0].fmad, pairs[0].zo)
+    assert (same.equal, same.n, same.largest) == (6, 6, 0.0)
+
+
+def test_the_target_is_common_and_a_late_method_does_not_reach_it(data: Tidy) -> None:
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    goal = compare.target(data, column)
+    assert goal == 61.0
+    fast = compare.reach(data, column, rows["bp-vanilla"], goal)
+    assert (fast.reached, fast.n, fast.step) == (3, 3, 30.0)
+    slow = compare.reach(data, column, rows["zo-vanilla"], goal)
+    assert slow.reached == 0
+    assert pd.isna(slow.training_seconds)
