@@ -10,12 +10,12 @@ rule aggregate:
         "../../envs/gradcost.yaml"
     params:
         plan=lambda wildcards: pipeline.aggregate_plan(wildcards.experiment),
-        results=lambda wildcards, output: os.path.dirname(output[0]).split("/experiments/")[0],
     message:
         "Gathering the records of {wildcards.experiment}"
     shell:
         "python -m gradcost aggregate --plan {params.plan} --out {output}"
-        " --results {params.results} > {log} 2>&1"
+        f" --results {RESULTS}"
+        " > {log} 2>&1"
 
 
 rule figure:
