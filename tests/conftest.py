@@ -85,3 +85,19 @@ def inputs(news_folder, llama_folder, tmp_path_factory) -> Path:
     spec = {"length": 8, "suffix": None}
     tokens.tokenise(folder / "data", tokenizer, spec, folder / "tokens")
     return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory):
+    """The tidy tables of a made-up study in which every run completed."""
+    from tests.results.synthetic import study
+
+    return study(tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory):
+    """The same with runs that diverged, ran out of memory or are missing."""
+    from tests.results.synthetic import FAILURES, study
+
+    return study(tmp_path_factory.mktemp("failed"), FAILURES)

@@ -184,7 +184,6 @@ def train(
         packages=given["packages"],
         checkpoint_seconds=checkpoint_seconds,
     )
-    _verified(plan)  # once more: now the code is loaded, and later edits cannot reach it
     result = train_run(job)
     name = f"{job.name.task} {job.name.method} {job.name.setting} seed {job.name.seed}"
     score = f", test accuracy {result.test.accuracy:.1%}" if result.test else ""
@@ -247,13 +246,13 @@ def table(
 
 
 def _verified(plan: Path) -> dict[str, Any]:
-    from gradcost.study import pipeline
+    from gradcost.study import fingerprint, pipeline
     from gradcost.study.files import read_json
 
     given: dict[str, Any] = read_json(plan)
     try:
-        pipeline.verify(given)
-    except pipeline.PlanChanged as error:
+        pipeline.load_code(given)
+    except fingerprint.CodeChanged as error:
         _fail(str(error))
     return given
 

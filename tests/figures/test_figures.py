@@ -13,19 +13,8 @@ from gradcost.figures import cost, learning_curves, style, trade_off
 from gradcost.figures.save import save
 from gradcost.results import compare
 from gradcost.results.tidy import Tidy
-from tests.results.synthetic import FAILURES, study
 
 MODULES = [learning_curves, cost, trade_off]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
-    return study(tmp_path_factory.mktemp("good"))
-
-
-@pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
-    return study(tmp_path_factory.mktemp("failed"), FAILURES)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -88,3 +88,20 @@ def test_the_settings_of_estimators_read_from_their_files_are_their_fields():
         assert set(model.model_fields) == {"kind", *fields}
         for name, field in fields.items():
             assert model.model_fields[name].default == field.default
+
+
+def test_the_code_of_a_plan_is_loaded_before_the_job_goes_on():
+    """What a stage imports by name, later, could otherwise still be edited."""
+    code = """
+import sys
+from gradcost.study import fingerprint, pipeline
+modules = ["gradcost.training.run", "gradcost.estimators.forward_mode"]
+plan = {"stage": "train", "modules": modules, "code": fingerprint.fingerprint(*modules),
+        "packages": fingerprint.packages("train")}
+pipeline.load_code(plan)
+assert set(fingerprint.modules(plan["code"])) <= set(sys.modules)
+print("gradcost.estimators.forward_mode" in sys.modules, "gradcost.models.pretrain" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "True True"

@@ -79,6 +79,20 @@ def test_a_setting_changes_what_it_names_and_no_more():
     assert default == high
 
 
+def test_a_setting_changes_the_steps_of_a_task_and_never_its_data():
+    """Tokens are made once for all settings: another length would not reach them."""
+    changed = copy.deepcopy(CONFIG)
+    changed["settings"] = {"default": {}, "short": {"task": {"steps": 7}}}
+    study = config.load(changed)
+    run = runs.Run("llama-3.1-8b", "agnews", "bp-vanilla", "short", 0)
+    assert runs.spec(study, run)["steps"] == 7
+    changed["settings"]["short"]["task"]["length"] = 64
+    with pytest.raises(
+        config.ConfigError, match=r"settings\.short\.task\.length = 64: no such key"
+    ):
+        config.load(changed)
+
+
 def test_no_finetuning_takes_no_steps():
     study = config.load(CONFIG)
     run = runs.Run("llama-3.1-8b", "agnews", "no-finetuning", "default", 0)

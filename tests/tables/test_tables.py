@@ -23,19 +23,9 @@ from gradcost.tables import (
     provenance,
     sentences,
 )
-from tests.results.synthetic import FAILURES, study
+from tests.results.synthetic import study
 
 MODULES = [accuracy, cost, hyperparameters, numbers, provenance]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
-    return study(tmp_path_factory.mktemp("good"))
-
-
-@pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
-    return study(tmp_path_factory.mktemp("failed"), FAILURES)
 
 
 def line_of(text: str, label: str) -> list[str]:

@@ -178,13 +178,20 @@ class Method(Entry):
         return self
 
 
+class Budget(Entry):
+    """What a setting may change of a task; its data are prepared once for all settings."""
+
+    steps: Count | None = None
+    evaluate_every: Count | None = None
+
+
 class Setting(Entry):
     """A named departure from the defaults, merged over them for the runs that use it."""
 
     hyperparameters: dict[str, Any] = {}
     estimator: dict[str, Any] = {}
     lora: dict[str, Any] = {}
-    task: dict[str, Any] = {}
+    task: Budget = Budget()
 
 
 class Experiment(Entry):
@@ -310,8 +317,7 @@ def estimator_faults(settings: Mapping[str, Any], path: str) -> Iterator[str]:
 
 def unknown(path: str, value: Any, known: list[str], what: str) -> str:
     """A sentence on a name that stands for nothing, with the nearest that does."""
-    near = get_close_matches(str(value), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = _nearest(value, known)
     return f"{path} = {value!r}: no such {what}; {hint}Known: {', '.join(sorted(known))}"
 
 
@@ -325,19 +331,17 @@ def explain(fault: Any, root: type[BaseModel] = Study, prefix: str = "") -> str:
     """A sentence on one of pydantic's errors: path, value, what would be valid."""
     location, value = fault["loc"], fault["input"]
     path = prefix + ".".join(str(part) for part in location)
+    shown = repr(value) if len(repr(value)) <= 80 else "..."
     if fault["type"] == "extra_forbidden":
         known = _keys_at(root, location[:-1])
-        near = get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        shown = repr(value) if len(repr(value)) <= 80 else "..."
+        hint = _nearest(location[-1], known)
         return f"{path} = {shown}: no such key; {hint}Valid keys: {', '.join(known)}"
     if fault["type"] == "missing":
         return f"{path}: is missing"
     if fault["type"] == "literal_error":
         options = [text.strip("'\" ") for text in _options(fault["ctx"]["expected"])]
-        near = get_close_matches(str(value), options, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{path} = {value!r}: must be {fault['ctx']['expected']}{hint}"
+        hint = _nearest(value, options)
+        return f"{path} = {value!r}: must be {fault['ctx']['expected']}; {hint}".rstrip("; ")
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] in ("float_type", "int_type") and isinstance(value, str):
         number = _as_number(value)
@@ -346,8 +350,13 @@ def explain(fault: Any, root: type[BaseModel] = Study, prefix: str = "") -> str:
                 f"{path} = {value!r}: is text, not a number. YAML takes a number with an exponent "
                 f"for text unless it has a decimal point: write {number}"
             )
-    shown = repr(value) if len(repr(value)) <= 80 else "..."
     return f"{path} = {shown}: {message}"
+
+
+def _nearest(value: Any, known: list[str]) -> str:
+    """A question to the user who may have misspelt one of `known`, or nothing."""
+    near = get_close_matches(str(value), known, n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _options(expected: str) -> list[str]:

@@ -32,6 +32,7 @@ _VOCABULARY = {
 }
 
 
+@cache
 def kinds() -> list[str]:
     """The estimators there are: every file that defines the class it is named after."""
     return sorted(

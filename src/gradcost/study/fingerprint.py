@@ -29,9 +29,10 @@ PACKAGES = {
 
 
 class CodeChanged(Exception):
-    """The code on disk is not the code that the job was planned with."""
+    """The code or the packages are not those that the job was planned with."""
 
 
+@cache
 def fingerprint(*modules: str) -> dict[str, str]:
     """Hashes of `modules` and of all that they import, by file, relative to the sources.
 
@@ -55,6 +56,13 @@ def fingerprint(*modules: str) -> dict[str, str]:
     return {path.relative_to(SOURCE).as_posix(): _hash(path) for path in files}
 
 
+def modules(code: dict[str, str]) -> list[str]:
+    """The modules whose files a fingerprint names."""
+    parts = [Path(PACKAGE, name).with_suffix("").parts for name in code]
+    return [".".join(part for part in names if part != "__init__") for names in parts]
+
+
+@cache
 def packages(stage: str) -> dict[str, str]:
     """Versions of the installed packages that can change the numbers of `stage`."""
     return {name: version(name).split("+")[0] for name in PACKAGES[stage]}
@@ -67,8 +75,8 @@ def check(expected: dict[str, str], *modules: str) -> None:
     was planned with: somebody edited a file while it waited. Its result must not pass
     for a result of the old code.
     """
-    _graph.cache_clear()
-    _hash.cache_clear()
+    for known in (fingerprint, _graph, _hash):
+        known.cache_clear()
     found = fingerprint(*modules)
     changed = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
     if changed:

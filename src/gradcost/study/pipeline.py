@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,28 @@ from gradcost.study.runs import Run
 Plan = dict[str, Any]
 
 
-class PlanChanged(Exception):
-    """The code or the packages are not those that the job was planned with."""
+def load_code(plan: Plan) -> None:
+    """Import all the code of a plan, and make sure that it is the code of the plan.
+
+    Checked before, so that nothing of other code is run, and after, since an edit may come
+    between. From then on no edit can reach the job: what it imports by name is loaded too.
+
+    Raises:
+        gradcost.study.fingerprint.CodeChanged: if code or packages are not those of `plan`.
+    """
+    verify(plan)
+    for module in fingerprint.modules(plan["code"]):
+        import_module(module)
+    verify(plan)
 
 
 def verify(plan: Plan) -> None:
-    """Raise `PlanChanged` unless code and packages on disk are those of `plan`."""
-    try:
-        fingerprint.check(plan["code"], *plan["modules"])
-    except fingerprint.CodeChanged as error:
-        raise PlanChanged(str(error)) from None
+    """Raise `CodeChanged` unless code and packages on disk are those of `plan`."""
+    fingerprint.check(plan["code"], *plan["modules"])
     found = fingerprint.packages(plan["stage"])
     if found != plan["packages"]:
         wrong = [f"{name} {found[name]}" for name in found if found[name] != plan["packages"][name]]
-        raise PlanChanged(
+        raise fingerprint.CodeChanged(
             f"installed packages have changed since this job was planned: {', '.join(wrong)}. "
             "Start Snakemake again to plan with them."
         )

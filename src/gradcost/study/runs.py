@@ -115,7 +115,8 @@ def spec(study: Study, run: Run) -> dict[str, Any]:
 
 
 def _task(study: Study, run: Run) -> Task:
-    return study.tasks[run.task].model_copy(update=study.settings[run.setting].task)
+    budget = study.settings[run.setting].task.model_dump(exclude_none=True)
+    return study.tasks[run.task].model_copy(update=budget)
 
 
 def _hyperparameters(study: Study, run: Run) -> Hyperparameters:
@@ -139,10 +140,6 @@ def _faults(study: Study, run: Run) -> Iterator[str]:
         Lora(**{**study.models[run.model].lora.model_dump(), **changes.lora})
     except ValidationError as error:
         yield from (explain(fault, Lora, f"{setting}.lora.") for fault in error.errors())
-    try:
-        Task(**{**study.tasks[run.task].model_dump(), **changes.task})
-    except ValidationError as error:
-        yield from (explain(fault, Task, f"{setting}.task.") for fault in error.errors())
     if method.estimator is None:
         return
     group = str(method.hyperparameters)
