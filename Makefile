@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report html test check format pins tune schemas clean
+.PHONY: help report html test bench check format pins tune schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -26,6 +26,9 @@ html: report ## the same with its provenance, as a web page: reports/demo/report
 test: $(ready) ## the tests
 	@envs/latex.sh || true
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
+
+bench: $(ready) ## what a step of each method costs in forward passes: a table, and bench.json
+	OMP_NUM_THREADS=1 .venv/bin/gradcost bench --out bench.json
 
 check: $(ready) ## formatting, lint, types, architecture and workflow
 	.venv/bin/ruff format --check

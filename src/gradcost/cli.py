@@ -103,6 +103,36 @@ def why(
     print("\n".join(pipeline.differences(read_json(old), read_json(new))) or "nothing differs")
 
 
+@app.command(rich_help_panel=PEOPLE)
+def bench(
+    out: Annotated[Path, typer.Option(help="A JSON file for the results.")],
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each method that are timed.")] = 8,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+) -> None:
+    """Measure what a step of each method costs, in forward passes of the same model."""
+    from dataclasses import asdict
+
+    import torch
+
+    from gradcost.study.files import write_json
+    from gradcost.training import bench as benchmark
+
+    torch.set_num_threads(threads)
+    size = benchmark.Size()
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    results = benchmark.run(size, rounds, tell=tell)
+    print(benchmark.table(results))
+    faster = benchmark.together(rounds, tell)
+    for name, times in faster.items():
+        print(f"{name}: 16 directions together are {times:.1f} times faster than in turn, 1 x 16")
+    facts = {"torch": torch.__version__, "threads": threads, "rounds": rounds}
+    facts |= {"model": asdict(size), "methods": [asdict(one) for one in results]}
+    write_json(out, facts | {"speed_up_of_16_directions_together": faster})
+
+
 @app.command(rich_help_panel=STAGES)
 def screening(
     plan: PlanFile,

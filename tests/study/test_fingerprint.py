@@ -82,12 +82,19 @@ def test_the_settings_of_estimators_read_from_their_files_are_their_fields():
     from gradcost.estimators import load
 
     assert {"backprop", "forward-mode", "zeroth-order"} <= set(kinds())
-    for kind in kinds():
+    assert {"accumulate", "adaptive", "sparse", "svrg"} <= set(kinds(reductions=True))
+    for kind in kinds() + kinds(reductions=True):
         model = settings_model(kind)
-        fields = {field.name: field for field in dataclasses.fields(load(kind))}
+        base = load("forward-mode") if kind in kinds(reductions=True) else None
+        fields = {field.name: field for field in dataclasses.fields(load(kind, base=base))}
+        fields.pop("base", None)
         assert set(model.model_fields) == {"kind", *fields}
         for name, field in fields.items():
-            assert model.model_fields[name].default == field.default
+            default = model.model_fields[name].default
+            if dataclasses.is_dataclass(field.default):
+                assert type(field.default)(**default) == field.default
+            else:
+                assert default == field.default
 
 
 def test_the_code_of_a_plan_is_loaded_before_the_job_goes_on():

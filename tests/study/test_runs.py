@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,19 @@ ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
-def specs(changed: dict) -> dict[runs.Run, str]:
-    study = config.load(changed)
+def specs(merged: dict) -> dict[runs.Run, str]:
+    study = config.load(merged)
     return {run: canonical_json(runs.spec(study, run)) for run in runs.plan(study)["accuracy"]}
 
 
 def altered(**changes) -> set[str]:
     """The methods whose specs differ from the study's when paths change to values."""
+    new, old = changed(changes), specs(CONFIG)
+    return {run.method for run, text in specs(new).items() if old.get(run) != text}
+
+
+def changed(changes):
+    """The configuration with values at paths such as `methods__bp_vanilla__label`."""
     new = copy.deepcopy(CONFIG)
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -33,8 +40,7 @@ def altered(**changes) -> set[str]:
         for key in parents:
             node = node[key.replace("_", "-") if key not in node else key]
         node[last] = value
-    old = specs(CONFIG)
-    return {run.method for run, text in specs(new).items() if old.get(run) != text}
+    return new
 
 
 def test_a_run_is_named_by_its_place_in_the_grid():
@@ -49,9 +55,58 @@ def test_labels_and_colours_are_no_part_of_a_spec():
 
 
 def test_one_method_s_settings_change_that_method_s_specs():
-    zo = {"zo-vanilla", "zo-multiple"}
+    variants = ("vanilla", "accumulate", "multiple", "adaptive", "svrg", "sparse")
+    zo = {"mezo", *(f"zo-{name}" for name in variants)}
     assert altered(hyperparameters__zo__agnews__learning_rate=0.5) == zo
     assert altered(methods__zo_multiple__estimator__perturbations=3) == {"zo-multiple"}
+    assert altered(methods__zo_svrg__variance_reduction__snapshot_every=3) == {"zo-svrg"}
+    assert altered(tasks__agnews__label_words=["a", "b", "c", "d"]) == {"mezo"}
+    assert altered(methods__fmad_sparse__sparse=0.02) == {"fmad-sparse"}
+
+
+def test_a_setting_may_train_all_parameters_in_place_of_adapters():
+    new = copy.deepcopy(CONFIG)
+    new["models"]["llama-3.1-8b"]["quantisation"] = None
+    new["settings"]["full"] = {"trainable": "all", "variance_reduction": {"window": 7}}
+    study = config.load(new)
+    full, default = (
+        runs.spec(study, runs.Run("llama-3.1-8b", "agnews", "zo-accumulate", setting, 0))
+        for setting in ("full", "default")
+    )
+    assert full["model"]["trainable"] == "all"
+    assert "lora" not in full["model"]
+    assert default["model"]["lora"]["rank"] == 1
+    assert full["method"]["variance_reduction"] == {"kind": "accumulate", "window": 7}
+    sparse = runs.Run("llama-3.1-8b", "agnews", "zo-sparse", "full", 0)
+    assert runs.spec(study, sparse)["model"]["trainable"] == "sparse"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("methods__zo_vanilla__checkpointing", True, "for kind: backprop without svrg"),
+        ("tasks__agnews__label_words", None, "tasks.agnews.label_words: is missing"),
+        (
+            "methods__bp_vanilla__variance_reduction",
+            {"kind": "adaptive"},
+            "chooses directions, and backprop has none",
+        ),
+        (
+            "methods__zo_vanilla__estimator",
+            {"kind": "zeroth-order-in-place"},
+            "zeroth-order-in-place is itself the update",
+        ),
+        ("models__llama_3.1_8b__trainable", "all", "a weight in 4 bits cannot be trained"),
+        (
+            "methods__zo_svrg__variance_reduction",
+            {"kind": "svgr"},
+            "no such variance reduction; did you mean 'svrg'?",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_found_before_any_run(path, value, expected):
+    with pytest.raises(config.ConfigError, match=re.escape(expected)):
+        runs.plan(config.load(changed({path: value})))
 
 
 def test_the_task_s_estimator_settings_go_over_the_method_s():

@@ -7,6 +7,7 @@ import torch
 
 from gradcost.models import store
 from gradcost.tasks import prepare, tokens
+from gradcost.tasks.tokens import Split
 
 
 @pytest.fixture
@@ -61,3 +62,14 @@ def test_files_that_are_not_as_described_are_refused(made):
     (folder / "data" / "train.parquet").unlink()
     with pytest.raises(ValueError, match=r"train\.parquet is not the file"):
         tokens.tokenise(folder / "data", tokenizer, {"length": 8, "suffix": None}, folder / "x")
+
+
+def test_a_prompt_follows_each_text_and_takes_its_end_if_there_is_no_room():
+    ids = torch.tensor([[1, 2, 0, 0, 0], [1, 2, 3, 4, 5], [0, 0, 0, 0, 0]])
+    split = Split(ids, ids > 0, torch.tensor([0, 1, 2]))
+    found = split.followed_by([7, 8], pad=9)
+    assert found.ids.tolist() == [[1, 2, 7, 8, 9], [1, 2, 3, 7, 8], [7, 8, 9, 9, 9]]
+    assert found.mask.tolist() == [[True] * 4 + [False], [True] * 5, [True] * 2 + [False] * 3]
+    assert torch.equal(found.labels, split.labels)
+    with pytest.raises(ValueError, match="6 tokens does not fit into rows of 5"):
+        split.followed_by(range(6), pad=0)

@@ -9,18 +9,22 @@ from gradcost.study import record
 from gradcost.training import loop
 from gradcost.training.checkpoints import Checkpoint
 from gradcost.training.run import train
+from tests.runs import METHODS
 
 
 class Interrupted(BaseException):
     """Ends a run as a signal would."""
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-@pytest.mark.parametrize("method", ["bp-vanilla", "fmad-multiple", "zo-vanilla"])
+@pytest.mark.parametrize(
+    ("method", "optimizer"),
+    [(name, None) for name in METHODS if name != "no-finetuning"]
+    + [(name, "sgd") for name in ("bp-vanilla", "fmad-multiple", "zo-vanilla", "zo-sparse")],
+)
 def test_an_interrupted_run_resumes_and_ends_the_same(job, monkeypatch, method, optimizer):
-    hyperparameters = {"optimizer": optimizer}
+    hyperparameters = {}
     if optimizer == "sgd":
-        hyperparameters |= {"momentum": 0.9, "nesterov": True}
+        hyperparameters = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}
     whole = train(job(method, "whole", hyperparameters=hyperparameters))
 
     original, steps = loop.Loop._step, []

@@ -5,27 +5,22 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
 
 from gradcost.study import record
+from gradcost.training import objective
 from gradcost.training import run as stage
 from gradcost.training.batches import batch_indices
 from gradcost.training.run import train
+from tests.runs import METHODS, small_spec
+
+TRAINED = [name for name in METHODS if name != "no-finetuning"]
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        "bp-vanilla",
-        "bp-checkpointing",
-        "zo-vanilla",
-        "zo-multiple",
-        "fmad-vanilla",
-        "fmad-multiple",
-    ],
-)
+@pytest.mark.parametrize("method", TRAINED)
 def test_every_method_trains_and_leaves_a_whole_record(job, method):
     planned = job(method)
     train(planned)
@@ -40,14 +35,52 @@ def test_every_method_trains_and_leaves_a_whole_record(job, method):
     evaluated = [s for s, v in zip(rows["step"], rows["validation_accuracy"], strict=True)
                  if v is not None]  # fmt: skip
     assert evaluated == [0, 2, 4, 6]
-    count = (planned.spec["method"]["estimator"] or {}).get("perturbations", 1)
-    expected = 0 if method.startswith("bp") else count
-    assert [len(values) for values in rows["projections"]] == [0] + [expected] * 6
+    count = planned.spec["method"]["estimator"].get("perturbations", 1)
+    expected = [0 if method.startswith("bp") else count] * 6
+    if "adaptive" in method:
+        expected[0] = 4  # calibration
+    assert [len(values) for values in rows["projections"]] == [0, *expected]
     assert all(math.isfinite(value) for value in rows["gradient_norm"][1:])
     assert found.test is not None
     assert found.test.majority == 0.25
     assert found.machine.threads == 1
     assert not list(planned.checkpoints.glob("*"))
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_forward_equivalents_follow_what_each_step_evaluates(job, method):
+    """100 examples are 12.5 batches: 13 steps to an epoch, whose last batch is half."""
+    planned = job(method, steps=14, evaluate_every=14)
+    found = train(planned)
+    spent = record.read(planned.out)[1].to_pydict()["forward_equivalents"]
+    steps = [after - before for before, after in pairwise(spent)]
+    assert spent[-1] == pytest.approx(14 * found.cost.forward_equivalents)
+    if "svrg" in method:  # two estimates a step, and an epoch of them at both snapshots
+        one = steps[1] / 2
+        assert steps == pytest.approx([14.5 * one, *[2 * one] * 12, 14.5 * one])
+    elif "adaptive" in method:
+        assert steps == pytest.approx([4 * steps[1], *[steps[1]] * 13])
+    else:
+        assert steps == pytest.approx([steps[0]] * 14)
+
+
+def test_parameters_start_where_they_would_without_the_cost_being_measured(job, monkeypatch):
+    """Measuring takes real steps and puts everything back."""
+    measured = [train(job(method, f"a-{method}")) for method in TRAINED]
+    original = stage._cost_of_step
+    known = {found.run.method: found.cost for found in measured}
+
+    def unmeasured(ready, objective, spec):
+        kept = {name: value.detach().clone() for name, value in ready.params.items()}
+        found = original(ready, objective, spec)
+        assert all(torch.equal(ready.params[name], kept[name]) for name in kept)
+        return found
+
+    monkeypatch.setattr(stage, "_cost_of_step", unmeasured)
+    for found in measured:
+        again = train(job(found.run.method, f"b-{found.run.method}"))
+        assert again.cost == known[found.run.method]
+        assert again.history_digest == found.history_digest
 
 
 def test_no_finetuning_evaluates_and_takes_no_step(job):
@@ -142,21 +175,13 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 run.train(planned)
 """
     script = tmp_path / "tests_job.py"
+    spec = small_spec("bp-vanilla", steps=1, hyperparameters={"batch_size": 200_000})
     script.write_text(f"""
 from pathlib import Path
 from gradcost.study.record import RunName
 from gradcost.training.run import Job
-spec = {{
-    "model": {{"name": "llama", "dtype": "float32",
-              "lora": {{"rank": 1, "alpha": 1.0, "targets": ["q_proj"]}}}},
-    "task": {{"name": "news"}}, "steps": 1, "evaluate_every": 1, "seed": 0,
-    "method": {{"name": "bp", "checkpointing": False, "estimator": {{"kind": "backprop"}}}},
-    "hardware": {{"device": "cpu", "threads": 1, "memory_limit": None}},
-    "hyperparameters": {{"batch_size": 200_000, "learning_rate": 0.1, "optimizer": "sgd",
-                        "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}},
-}}
 inputs = Path({str(inputs)!r})
-planned = Job(RunName(model="llama", task="news", method="bp", setting="default", seed=0), spec,
+planned = Job(RunName(model="llama", task="news", method="bp", setting="default", seed=0), {spec!r},
               inputs / "tokens", inputs / "model", Path({str(tmp_path / "run")!r}),
               Path({str(tmp_path / "checkpoints")!r}), {{}}, {{}})
 """)
@@ -170,7 +195,7 @@ planned = Job(RunName(model="llama", task="news", method="bp", setting="default"
 
 
 def test_running_out_half_way_keeps_what_was_done(job, monkeypatch):
-    original = stage.loss_function
+    original = objective.batch_loss
     calls = []
 
     def scarce(*args, **kwargs):
@@ -179,7 +204,7 @@ def test_running_out_half_way_keeps_what_was_done(job, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(stage, "loss_function", scarce)
+    monkeypatch.setattr(objective, "batch_loss", scarce)
     planned = job("bp-vanilla")
     found = train(planned)
     assert found.outcome == "out-of-memory"
@@ -191,7 +216,7 @@ def test_any_other_error_is_an_error_and_leaves_no_record(job, monkeypatch):
     def broken(*_args, **_kwargs):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(stage, "loss_function", broken)
+    monkeypatch.setattr(objective, "batch_loss", broken)
     planned = job("bp-vanilla")
     with pytest.raises(RuntimeError, match="shapes"):
         train(planned)
@@ -205,9 +230,13 @@ def test_any_other_error_is_an_error_and_leaves_no_record(job, monkeypatch):
         {"optimizer": "sgd", "learning_rate": 0.1},
         {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9},
         {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+        {"optimizer": "adagrad", "learning_rate": 0.1},
+        {"optimizer": "rmsprop", "learning_rate": 0.01},
+        {"optimizer": "sign", "learning_rate": 0.01},
+        {"optimizer": "sgd", "learning_rate": 1.0, "clip_norm": 0.1},
     ],
 )
-def test_the_optimisers_of_the_paper_s_tables_all_learn(job, hyperparameters):
+def test_every_optimiser_learns(job, hyperparameters):
     """On a task this easy the loss on the training batches must fall."""
     planned = job("bp-vanilla", steps=40, evaluate_every=40,
                   hyperparameters=hyperparameters)  # fmt: skip

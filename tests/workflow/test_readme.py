@@ -44,7 +44,7 @@ def test_the_examples_run(fresh, llama_folder, tmp_path_factory):
     project.snakemake("--configfile", "tiny.yaml", "mine.yaml", "--", *targets)
     for target in targets:
         assert (folder / target).stat().st_size > 0
-    assert "ZO-One-Sided" in (folder / "reports/tiny/one-sided/accuracy.tex").read_text()
+    assert "ZO-Clipped" in (folder / "reports/tiny/clipped/accuracy.tex").read_text()
 
 
 def test_the_readme_s_first_screen_has_the_figure_and_the_two_commands():

@@ -15,16 +15,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from gradcost.estimators.base import Estimate, Estimator, LossFn, Params
+from gradcost.estimators.base import Estimate, Estimator, FiniteSumLoss, LossFn, Params
+from gradcost.estimators.directions import Directions
 
-__all__ = ["Estimate", "Estimator", "LossFn", "Params", "load"]
+__all__ = ["Directions", "Estimate", "Estimator", "FiniteSumLoss", "LossFn", "Params", "load"]
 
 
-def load(kind: str, **settings: Any) -> Estimator:
+def load(kind: str, base: Estimator | None = None, **settings: Any) -> Any:
     """Make the estimator `kind`, such as `zeroth-order`, from its settings.
 
     Imported by name and on demand, so that a run depends on its own estimator's code and
     on no other's.
+
+    Args:
+        base: the estimator that a variance reduction, such as `svrg`, wraps.
 
     Raises:
         ModuleNotFoundError: if there is no such estimator.
@@ -32,7 +36,8 @@ def load(kind: str, **settings: Any) -> Estimator:
     """
     stem = kind.replace("-", "_")
     module = import_module(f"{__name__}.{stem}")
-    estimator: Estimator = getattr(module, "".join(part.capitalize() for part in stem.split("_")))(
-        **settings
-    )
-    return estimator
+    if base is not None:
+        settings["base"] = base
+    if "directions" in settings:
+        settings["directions"] = Directions(**settings["directions"])
+    return getattr(module, "".join(part.capitalize() for part in stem.split("_")))(**settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,20 @@ State = Any
 """What an estimator carries from step to step: tensors, numbers, tuples and dicts of them."""
 
 
+class FiniteSumLoss(Protocol):
+    """The loss of the current batch, which also knows the whole training set.
+
+    Attributes:
+        batches: batches that make up the training set once, each with its share of the
+            examples; the shares add up to 1.
+    """
+
+    batches: Collection[tuple[float, LossFn]]
+
+    def __call__(self, params: Params) -> Tensor:
+        """The loss of the current batch."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An estimate of the gradient at one point.
@@ -28,11 +42,13 @@ class Estimate:
         gradient: like the parameters.
         projections: (n,), the directional derivative along each direction: the jvp of
             forward mode, the projected gradient of zeroth order. Empty for backprop.
+        due: whether the parameters are to be updated now; not while gradients accumulate.
     """
 
     loss: Tensor
     gradient: dict[str, Tensor]
     projections: Tensor
+    due: bool = True
 
 
 class Estimator(Protocol):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from annotated_types import Ge
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from gradcost.estimators import directions
-from gradcost.estimators.base import Estimate, LossFn, Params
+from gradcost.estimators.base import LossFn, Params
+from gradcost.estimators.directional import Directional
 
 
 @dataclass(frozen=True)
-class ForwardMode:
+class ForwardMode(Directional):
     """The forward gradient (Baydin et al., 2022; paper, equation 1 and Theorem I.9).
 
     g = 1/n sum_i (v_i . grad f) v_i with v_i ~ N(0, I_d). The directional derivative
@@ -25,59 +24,35 @@ class ForwardMode:
 
     Cost: one primal pass for each group of directions evaluated together, and one tangent
     pass for each direction, where frozen weights are not multiplied by their own tangents,
-    which are zero (see `gradcost.models.frozen`).
-
-    Attributes:
-        perturbations: n, directions per step.
-        at_once: directions evaluated together with one shared primal (the paper's parallel
-            implementation); 1 evaluates them in turn (sequential). Memory grows with it.
+    which are zero (see `gradcost.models.frozen`). As published, stock PyTorch multiplies
+    by them and the primal is run again for each direction: `at_once` 1 without frozen
+    linears.
     """
 
-    perturbations: Annotated[int, Ge(1)] = 1
-    at_once: Annotated[int, Ge(1)] = 1
-
-    def init(self, params: Params) -> tuple[()]:
-        """Forward mode carries nothing from step to step."""
-        return ()
-
-    @torch.no_grad()  # else the tangents' graph keeps every activation
-    def estimate(
-        self, loss: LossFn, params: Params, state: tuple[()], seed: int
-    ) -> tuple[Estimate, tuple[()]]:
-        """Evaluate jvps along `perturbations` directions and average."""
-        gradient = {name: torch.zeros_like(value) for name, value in params.items()}
-        jvps = []
-        for indices in directions.chunks(self.perturbations, self.at_once):
-            tangents = directions.draw_stack(params, seed, indices)
-            value, jvp = _jvp(loss, params, tangents)
-            for name, tangent in tangents.items():
-                gradient[name] += torch.tensordot(jvp.to(tangent.dtype), tangent, dims=1)
-            jvps.append(jvp)
-        for total in gradient.values():
-            total /= self.perturbations
-        return Estimate(value, gradient, torch.cat(jvps)), state
-
-
-def _jvp(loss: LossFn, params: Params, tangents: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The loss and its derivatives (k,) along k stacked directions."""
-    first = next(iter(tangents.values()))
-    if len(first) == 1:
+    def slopes(
+        self, loss: LossFn, params: Params, vectors: dict[str, Tensor], here: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss (1,) and its jvps (k,)."""
+        if len(next(iter(vectors.values()))) > 1:
+            return _together(loss, params, vectors)
         # dual numbers take about half the time of torch.func's transforms
         with forward_ad.dual_level():
             duals = {
-                name: forward_ad.make_dual(value, tangents[name][0])
+                name: forward_ad.make_dual(value, vectors[name][0])
                 for name, value in params.items()
             }
             value, jvp = forward_ad.unpack_dual(loss(duals))
         if jvp is None:
             raise RuntimeError("the loss has no tangent: it does not depend on the parameters")
-        return value, jvp.reshape(1)
+        return value.reshape(1), jvp.reshape(1)
 
+
+def _together(loss: LossFn, params: Params, vectors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     def along(tangent: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         value, jvp = torch.func.jvp(loss, (dict(params),), (tangent,))[:2]
         return value, jvp
 
     # the primal does not depend on the direction, so vmap computes it once
     out_dims: Any = (None, 0)  # torch's annotation knows no None
-    value, jvp = torch.func.vmap(along, out_dims=out_dims)(tangents)
-    return value, jvp
+    value, jvps = torch.func.vmap(along, out_dims=out_dims)(vectors)
+    return value.reshape(1), jvps

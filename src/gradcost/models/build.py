@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -14,26 +16,46 @@ from gradcost.models import store
 from gradcost.models.frozen import freeze_linears
 from gradcost.study.seeds import derive
 
+if TYPE_CHECKING:
+    from gradcost.models.sparse import Selection
 
-def build(
-    spec: dict[str, Any], folder: Path, classes: int, *, checkpointing: bool, seed: int, device: str
-) -> nn.Module:
-    """A frozen base with trainable low-rank adapters and a trainable classification head.
+# What transformers calls the head of a classifier.
+_HEADS = ("score", "classifier")
 
-    The adapters' and the head's first values follow from `seed` alone; adapters start as
-    the identity (Hu et al., 2022). Attention is `eager`: fused kernels have no forward
-    mode, and all methods should run the same arithmetic.
+
+@dataclass(frozen=True)
+class Ready:
+    """A model ready to be finetuned.
+
+    Attributes:
+        model: takes `input_ids` and `attention_mask`, returns `.logits` (batch, classes).
+        params: what is trained, by name.
+        selection: the weights that are trained, if they are chosen anew at each step.
+        prompt: token ids that follow each input.
+        pad: the token that fills up a row.
+    """
+
+    model: nn.Module
+    params: dict[str, nn.Parameter]
+    selection: Selection | None = None
+    prompt: tuple[int, ...] = ()
+    pad: int = 0
+
+
+def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
+    """Load a base, set up its objective, and choose what is trained.
+
+    Trained are low-rank adapters (Hu et al., 2022; they start as the identity) on a frozen
+    base, or all parameters, or the largest of the base's own weights (`models.sparse`); a
+    classification head always. First values follow from the run's seed alone. Attention is
+    `eager`: fused kernels have no forward mode, and all methods should run the same
+    arithmetic.
 
     Args:
-        spec: the `model` of a run's spec.
+        spec: a run's spec.
         folder: where the model's manifest lies.
         classes: the number of classes of the task.
-        checkpointing: recompute each layer's activations in the backward pass.
-        seed: the run's seed.
-        device: `cpu` or `cuda`.
     """
-    from peft import LoraConfig, TaskType, get_peft_model
-    from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging as transformers_logging
 
     # loading a language model as a classifier rightly lacks a head: no warning needed
@@ -42,46 +64,89 @@ def build(
     # peft still asks for what transformers now calls activation checkpointing
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    torch.manual_seed(derive(seed, "initialisation"))
-    located = store.locate(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        **located,
-        num_labels=classes,
-        dtype=getattr(torch, spec["dtype"]),
-        attn_implementation="eager",
-        quantization_config=_quantisation(spec),
-        device_map=device,
-    )
-    if model.config.pad_token_id is None:
-        tokenizer = store.tokenizer(folder)
-        model.config.pad_token_id = (
-            tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        )
-    lora = spec["lora"]
-    config = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
-        r=lora["rank"],
-        lora_alpha=lora["alpha"],
-        lora_dropout=0.0,
-        target_modules=lora["targets"],
-    )
-    model = get_peft_model(model, config)
-    freeze_linears(model)
+    torch.manual_seed(derive(spec["seed"], "initialisation"))
+    method, trainable = spec["method"], spec["model"]["trainable"]
+    words = method["objective"] == "label-words"
+    base, pad = _base(spec, folder, None if words else classes)
+    model = base
+    if trainable == "lora":
+        model = _with_adapters(base, spec["model"]["lora"], words)
+    elif trainable == "sparse":
+        for name, value in base.named_parameters():
+            value.requires_grad_(name.split(".")[0] in _HEADS)
+    if trainable == "sparse" or method.get("frozen_linears", True):
+        freeze_linears(model)
+    selection = None
+    if trainable == "sparse":
+        selection = _part("sparse").train_largest(model, spec["model"]["share"], ["lm_head"])
     # dropout off for all methods: a finite difference needs one function, not two
     model.eval()
-    if checkpointing:
-        model.get_base_model().activation_checkpointing_enable({"use_reentrant": False})
+    if method.get("checkpointing", False):
+        base.activation_checkpointing_enable({"use_reentrant": False})
         # transformers checkpoints in training mode alone
         model.train()
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.eval()
-    return model  # type: ignore[no-any-return]
+    prompt: tuple[int, ...] = ()
+    if words:
+        tokenizer = store.tokenizer(folder)
+        text = spec["task"]["prompt"]
+        prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+        tokens = _label_tokens(tokenizer, spec["task"], classes)
+        model = _part("label_words").LabelWords(model, tokens)
+    params = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    return Ready(model, params, selection, prompt, pad)
 
 
-def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The trainable parameters by name."""
-    return {name: value for name, value in model.named_parameters() if value.requires_grad}
+def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any, int]:
+    """The base as a classifier or, without classes, as a language model; its pad token."""
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    kind = AutoModelForCausalLM if classes is None else AutoModelForSequenceClassification
+    base = kind.from_pretrained(
+        **store.locate(folder),
+        **({} if classes is None else {"num_labels": classes}),
+        dtype=getattr(torch, spec["model"]["dtype"]),
+        attn_implementation="eager",
+        quantization_config=_quantisation(spec["model"]),
+        device_map=spec["hardware"]["device"],
+    )
+    # nothing is generated: keys and values of earlier layers would be kept for nothing
+    base.config.use_cache = False
+    if base.config.pad_token_id is None:
+        base.config.pad_token_id = store.pad_token(folder)
+    return base, base.config.pad_token_id
+
+
+def _with_adapters(base: Any, lora: dict[str, Any], words: bool) -> nn.Module:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM if words else TaskType.SEQ_CLS,
+        r=lora["rank"],
+        lora_alpha=lora["alpha"],
+        lora_dropout=0.0,
+        target_modules=lora["targets"],
+    )
+    model: nn.Module = get_peft_model(base, config)
+    return model
+
+
+def _label_tokens(tokenizer: Any, task: dict[str, Any], classes: int) -> list[int]:
+    words = task["label_words"]
+    if len(words) != classes:
+        raise ValueError(
+            f"tasks.{task['name']}.label_words has {len(words)} words; the task has "
+            f"{classes} classes and needs a word for each, in their order"
+        )
+    found: list[int] = _part("label_words").label_tokens(tokenizer, words, task["prompt"])
+    return found
+
+
+def _part(name: str) -> Any:
+    """A module that some runs need: imported by name, so that the others do not depend on it."""
+    return import_module(f"gradcost.models.{name}")
 
 
 def _quantisation(spec: dict[str, Any]) -> Any:
@@ -94,6 +159,6 @@ def _quantisation(spec: dict[str, Any]) -> Any:
         bnb_4bit_quant_type=spec["quantisation"],
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, spec["dtype"]),
-        # the head is trained, so it stays dense
-        llm_int8_skip_modules=["score", "classifier"],
+        # a head that is trained stays dense, and the language model's is seldom packed
+        llm_int8_skip_modules=[*_HEADS, "lm_head"],
     )

@@ -65,6 +65,12 @@ def tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(**locate(folder))
 
 
+def pad_token(folder: Path) -> int:
+    """The token that fills up a row; a model without one of its own takes the end's."""
+    made = tokenizer(folder)
+    return int(made.eos_token_id if made.pad_token_id is None else made.pad_token_id)
+
+
 def _hashes(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")

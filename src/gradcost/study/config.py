@@ -31,6 +31,7 @@ Share = Annotated[float, Ge(0), Lt(1)]
 Positive = Annotated[float, Gt(0)]
 # What may become part of a path and of a Snakemake wildcard.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
+Trainable = Literal["lora", "all"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -83,6 +84,12 @@ class Task(Entry):
     length: Count = Field(description="Tokens of an input at the most")
     steps: Count = Field(description="Optimiser steps of a run")
     evaluate_every: Count = Field(description="Steps from one validation to the next")
+    label_words: list[str] | None = Field(
+        None, description="For `objective: label-words`: a word for each class, in their order"
+    )
+    prompt: str = Field(
+        "", description="For `objective: label-words`: text after every input, before the word"
+    )
     paper: str | None = Field(None, description="The column of the paper's Table 3 beside it")
 
 
@@ -124,6 +131,7 @@ class Model(Entry):
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantisation: Literal["nf4"] | None = None
     suffix: str | None = Field(None, description="A token that ends every input")
+    trainable: Trainable = Field("lora", description="Low-rank adapters, or all parameters")
     lora: Lora = Lora()
 
     @model_validator(mode="after")
@@ -138,10 +146,13 @@ class Hyperparameters(Entry):
 
     batch_size: Count
     learning_rate: Positive
-    optimizer: Literal["adamw", "sgd"]
+    optimizer: Literal["adamw", "sgd", "adagrad", "rmsprop", "sign"]
     momentum: Share = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Ge(0)] = 0.0
+    clip_norm: Positive | None = Field(
+        None, description="Scale a gradient down to this Euclidean norm if it is longer"
+    )
     estimator: dict[str, Any] = Field({}, description="Settings of the estimator for this task")
 
     @model_validator(mode="after")
@@ -166,7 +177,19 @@ class Method(Entry):
     estimator: EstimatorSettings | None = Field(
         None, description="`kind` and the estimator's settings; null: no finetuning"
     )
+    variance_reduction: EstimatorSettings | None = Field(
+        None, description="`kind` and settings of what wraps the estimator, such as svrg"
+    )
     checkpointing: bool = Field(False, description="Recompute activations in the backward pass")
+    frozen_linears: bool = Field(
+        True, description="false: stock linears, which multiply by the tangents of frozen weights"
+    )
+    sparse: Annotated[float, Gt(0), Lt(1)] | None = Field(
+        None, description="Train this share of the model's own weights, the largest, not adapters"
+    )
+    objective: Literal["head", "label-words"] = Field(
+        "head", description="A classification head, or the language model's own for label words"
+    )
     hyperparameters: Name | None = Field(None, description="The group of `hyperparameters` it uses")
 
     @model_validator(mode="after")
@@ -175,6 +198,8 @@ class Method(Entry):
             raise PydanticCustomError(
                 "method", "estimator and hyperparameters go together; without both, no finetuning"
             )
+        if self.variance_reduction is not None and self.estimator is None:
+            raise PydanticCustomError("method", "variance_reduction needs an estimator to wrap")
         return self
 
 
@@ -190,6 +215,8 @@ class Setting(Entry):
 
     hyperparameters: dict[str, Any] = {}
     estimator: dict[str, Any] = {}
+    variance_reduction: dict[str, Any] = Field({}, description="For methods that have one")
+    trainable: Trainable | None = None
     lora: dict[str, Any] = {}
     task: Budget = Budget()
 
@@ -284,8 +311,10 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 def json_schema(*, overlay: bool = False) -> dict[str, Any]:
     """The JSON schema of `config.yaml` for editors; of an overlay, nothing is required."""
     schema = Study.model_json_schema()
-    settings = schema["$defs"]["Method"]["properties"]["estimator"]
-    settings["anyOf"] = [estimator_settings.json_schema(), {"type": "null"}]
+    method = schema["$defs"]["Method"]["properties"]
+    for key, reductions in (("estimator", False), ("variance_reduction", True)):
+        alternatives = estimator_settings.json_schema(reductions=reductions)
+        method[key]["anyOf"] = [alternatives, {"type": "null"}]
     schema["title"] = "gradcost study" + (" (overlay)" if overlay else "")
 
     def relax(node: Any) -> None:
@@ -302,11 +331,14 @@ def json_schema(*, overlay: bool = False) -> dict[str, Any]:
     return schema
 
 
-def estimator_faults(settings: Mapping[str, Any], path: str) -> Iterator[str]:
-    """What is wrong with the settings of an estimator, if anything."""
-    kind = settings.get("kind")
-    if kind not in estimator_settings.kinds():
-        yield unknown(f"{path}.kind", kind, estimator_settings.kinds(), "estimator")
+def estimator_faults(
+    settings: Mapping[str, Any], path: str, *, reduction: bool = False
+) -> Iterator[str]:
+    """What is wrong with the settings of an estimator or a variance reduction, if anything."""
+    kind, known = settings.get("kind"), estimator_settings.kinds(reductions=reduction)
+    if kind not in known:
+        what = "variance reduction" if reduction else "estimator"
+        yield unknown(f"{path}.kind", kind, known, what)
         return
     model = estimator_settings.settings_model(str(kind))
     try:
@@ -423,6 +455,9 @@ def _faults(study: Study) -> Iterator[str]:
             yield unknown(path, group, list(study.hyperparameters), "group of hyperparameters")
         if method.estimator is not None:
             yield from estimator_faults(method.estimator, f"methods.{name}.estimator")
+        if method.variance_reduction is not None:
+            path = f"methods.{name}.variance_reduction"
+            yield from estimator_faults(method.variance_reduction, path, reduction=True)
     for group, columns in study.hyperparameters.items():
         for column in columns:
             if column not in study.tasks:

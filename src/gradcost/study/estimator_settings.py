@@ -3,8 +3,9 @@
 An estimator is a dataclass in a file of its own, and its fields are its settings:
 `estimators/forward_mode.py` defines `class ForwardMode`, and a method of the
 configuration that says `estimator: {kind: forward-mode, perturbations: 10}` sets its
-fields. Importing that file would import torch, which takes longer than all else that is
-done before the first job; so the fields are read from its syntax tree.
+fields. A variance reduction is one that wraps another: it has a field `base`. Importing
+those files would import torch, which takes longer than all else that is done before the
+first job; so the fields are read from their syntax trees.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 FOLDER = Path(__file__).parent.parent / "estimators"
 
-# What a field's annotation may be made of.
+# What a field's annotation may be made of, besides other dataclasses of the package.
 _VOCABULARY = {
     "bool": bool,
     "int": int,
@@ -33,13 +34,24 @@ _VOCABULARY = {
 
 
 @cache
-def kinds() -> list[str]:
-    """The estimators there are: every file that defines the class it is named after."""
-    return sorted(
-        path.stem.replace("_", "-")
-        for path in FOLDER.glob("[a-z]*.py")
-        if f"class {_class_name(path.stem)}" in path.read_text()
-    )
+def kinds(*, reductions: bool = False) -> list[str]:
+    """The estimators there are: every file that defines the class it is named after.
+
+    Args:
+        reductions: those that wrap another instead, which are variance reductions.
+    """
+    found = []
+    for path in FOLDER.glob("[a-z]*.py"):
+        node = _class(path.stem, _class_name(path.stem))
+        if node is None or path.stem in _PARTS:
+            continue
+        if ("base" in _annotations(path.stem, node)) == reductions:
+            found.append(path.stem.replace("_", "-"))
+    return sorted(found)
+
+
+# Classes that estimators are made of.
+_PARTS = {"directional", "directions"}
 
 
 @cache
@@ -48,34 +60,96 @@ def settings_model(kind: str) -> type[BaseModel]:
 
     Raises:
         ValueError: if there is no such estimator, or a field is annotated with more than
-            numbers, booleans, strings, `Literal` and `Annotated` bounds.
+            numbers, booleans, strings, `Literal`, `Annotated` bounds, and dataclasses of
+            the package made of these.
     """
-    if kind not in kinds():
-        raise ValueError(f"no estimator {kind!r}; there are {', '.join(kinds())}")
-    path = FOLDER / f"{kind.replace('-', '_')}.py"
-    name = _class_name(path.stem)
-    body = next(
-        node.body
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and node.name == name
-    )
-    fields: dict[str, Any] = {"kind": (Literal[kind], kind)}
-    fields |= {
-        node.target.id: (
-            _evaluate(node.annotation, f"{path.name}: {name}.{node.target.id}"),
-            ... if node.value is None else ast.literal_eval(node.value),
-        )
-        for node in body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    }
-    config = ConfigDict(extra="forbid", strict=True, title=kind)
+    known = kinds() + kinds(reductions=True)
+    if kind not in known:
+        raise ValueError(f"no estimator {kind!r}; there are {', '.join(known)}")
+    stem = kind.replace("-", "_")
+    return _model(stem, _class_name(stem), kind)
+
+
+def json_schema(*, reductions: bool = False) -> dict[str, Any]:
+    """The JSON schema of `estimator:` in a method: one alternative for each estimator."""
+    models = [settings_model(kind) for kind in kinds(reductions=reductions)]
+    return {"anyOf": [_inlined(model.model_json_schema()) for model in models]}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without `$defs`, which would have to stand at the root of the whole."""
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return definitions[node["$ref"].rpartition("/")[2]]
+            return {key: resolve(value) for key, value in node.items()}
+        return [resolve(value) for value in node] if isinstance(node, list) else node
+
+    resolved: dict[str, Any] = resolve(schema)
+    return resolved
+
+
+def _model(stem: str, name: str, kind: str | None = None) -> type[BaseModel]:
+    node = _class(stem, name)
+    if node is None:
+        raise ValueError(f"{stem}.py defines no class {name}")
+    fields: dict[str, Any] = {} if kind is None else {"kind": (Literal[kind], kind)}
+    for field, (home, annotation, default) in _annotations(stem, node).items():
+        if field == "base":
+            continue
+        nested = _imported(home, annotation.id) if isinstance(annotation, ast.Name) else None
+        if nested and nested != home:
+            fields[field] = (_model(nested, ast.unparse(annotation)), {})
+        else:
+            where = f"{home}.py: {name}.{field}"
+            value = ... if default is None else ast.literal_eval(default)
+            fields[field] = (_evaluate(annotation, where), value)
+    config = ConfigDict(extra="forbid", strict=True, title=kind or name)
     model: type[BaseModel] = create_model(name, __config__=config, **fields)
     return model
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of `estimator:` in a method: one alternative for each estimator."""
-    return {"anyOf": [settings_model(kind).model_json_schema() for kind in kinds()]}
+def _annotations(stem: str, node: ast.ClassDef) -> dict[str, tuple[str, ast.expr, ast.expr | None]]:
+    """The fields of a dataclass and of those it inherits from: file, annotation, default."""
+    found: dict[str, tuple[str, ast.expr, ast.expr | None]] = {}
+    for parent, home in _parents(stem, node):
+        found |= _annotations(home, parent)
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            found[line.target.id] = (stem, line.annotation, line.value)
+    return found
+
+
+def _parents(stem: str, node: ast.ClassDef) -> list[tuple[ast.ClassDef, str]]:
+    found = []
+    for base in node.bases:
+        name = ast.unparse(base)
+        home = _imported(stem, name)
+        parent = _class(home, name) if home else None
+        if parent is not None and home is not None:
+            found.append((parent, home))
+    return found
+
+
+def _imported(stem: str, name: str) -> str | None:
+    """The file of the package from which `stem` imports `name`, if it does."""
+    prefix = f"{FOLDER.parent.name}.{FOLDER.name}."
+    for line in _tree(stem).body:
+        if isinstance(line, ast.ImportFrom) and name in {alias.name for alias in line.names}:
+            return str(line.module).removeprefix(prefix) if prefix in str(line.module) else None
+    return None
+
+
+def _class(stem: str, name: str) -> ast.ClassDef | None:
+    found = (n for n in _tree(stem).body if isinstance(n, ast.ClassDef) and n.name == name)
+    return next(found, None)
+
+
+@cache
+def _tree(stem: str) -> ast.Module:
+    return ast.parse((FOLDER / f"{stem}.py").read_text())
 
 
 def _class_name(stem: str) -> str:

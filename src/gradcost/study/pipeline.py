@@ -151,8 +151,13 @@ class Pipeline:
         """The plan of a run."""
         spec = runs.spec(self.study, run)
         modules = ["gradcost.training.run"]
-        if estimator := spec["method"]["estimator"]:
-            modules.append(f"gradcost.estimators.{estimator['kind'].replace('-', '_')}")
+        for key in ("estimator", "variance_reduction"):
+            if settings := spec["method"].get(key):
+                modules.append(f"gradcost.estimators.{settings['kind'].replace('-', '_')}")
+        if spec["model"]["trainable"] == "sparse":
+            modules.append("gradcost.models.sparse")
+        if spec["method"]["objective"] == "label-words":
+            modules.append("gradcost.models.label_words")
         return self._plan("train", modules, run=asdict(run), spec=spec)
 
     def aggregate_plan(self, experiment: str) -> str:

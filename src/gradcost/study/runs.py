@@ -21,9 +21,13 @@ from gradcost.study.config import (
     config_error,
     estimator_faults,
     explain,
+    merge,
 )
 
-_NOT_IN_SPEC = {"label", "paper", "family", "steps", "evaluate_every", "hyperparameters", "lora"}
+_NOT_IN_SPEC = {
+    *("label", "paper", "family", "steps", "evaluate_every", "hyperparameters"),
+    *("lora", "trainable", "label_words", "prompt"),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -87,31 +91,50 @@ def token_spec(study: Study, model: str, task: str) -> dict[str, Any]:
 def spec(study: Study, run: Run) -> dict[str, Any]:
     """Everything that can change the numbers of a run."""
     method = study.methods[run.method]
-    setting = study.settings[run.setting]
     task = _task(study, run)
     model = study.models[run.model]
     result: dict[str, Any] = {
         "model": {
             "name": run.model,
             **model.model_dump(exclude=_NOT_IN_SPEC, exclude_none=True),
-            "lora": Lora(**{**model.lora.model_dump(), **setting.lora}).model_dump(),
+            **_trainable(study, run),
         },
         "task": {
             "name": run.task,
             **task.model_dump(exclude=_NOT_IN_SPEC, exclude_none=True),
         },
-        "method": {"name": run.method, "checkpointing": method.checkpointing, "estimator": None},
+        "method": {"name": run.method, "estimator": None, "objective": method.objective},
         "steps": 0,
         "evaluate_every": task.evaluate_every,
         "hardware": study.hardware.model_dump(),
         "seed": run.seed,
     }
+    if method.objective == "label-words":
+        result["task"] |= {"label_words": task.label_words, "prompt": task.prompt}
     if method.estimator is not None and method.hyperparameters is not None:
         column = _hyperparameters(study, run)
         result["steps"] = task.steps
-        result["method"]["estimator"] = _estimator(study, run)
+        result["method"] |= {
+            "estimator": _estimator(study, run),
+            "variance_reduction": _variance_reduction(study, run),
+            "checkpointing": method.checkpointing,
+            "frozen_linears": method.frozen_linears,
+        }
         result["hyperparameters"] = column.model_dump(exclude={"estimator"})
     return result
+
+
+def _trainable(study: Study, run: Run) -> dict[str, Any]:
+    """What of the model is trained: adapters, all parameters, or a share of its weights."""
+    method, setting = study.methods[run.method], study.settings[run.setting]
+    model = study.models[run.model]
+    if method.sparse is not None:
+        return {"trainable": "sparse", "share": method.sparse}
+    trainable = setting.trainable or model.trainable
+    if trainable == "all":
+        return {"trainable": "all"}
+    lora = Lora(**{**model.lora.model_dump(), **setting.lora})
+    return {"trainable": "lora", "lora": lora.model_dump()}
 
 
 def _task(study: Study, run: Run) -> Task:
@@ -129,7 +152,15 @@ def _estimator(study: Study, run: Run) -> dict[str, Any]:
     """The method's settings, over them the task's (Tables 7 and 8), over them the setting's."""
     of_method = study.methods[run.method].estimator or {}
     of_task = _hyperparameters(study, run).estimator
-    return {**of_method, **of_task, **study.settings[run.setting].estimator}
+    return merge(merge(of_method, of_task), study.settings[run.setting].estimator)
+
+
+def _variance_reduction(study: Study, run: Run) -> dict[str, Any] | None:
+    """The method's settings, over them the setting's; nothing if the method has none."""
+    of_method = study.methods[run.method].variance_reduction
+    if of_method is None:
+        return None
+    return merge(of_method, study.settings[run.setting].variance_reduction)
 
 
 def _faults(study: Study, run: Run) -> Iterator[str]:
@@ -140,6 +171,7 @@ def _faults(study: Study, run: Run) -> Iterator[str]:
         Lora(**{**study.models[run.model].lora.model_dump(), **changes.lora})
     except ValidationError as error:
         yield from (explain(fault, Lora, f"{setting}.lora.") for fault in error.errors())
+        return
     if method.estimator is None:
         return
     group = str(method.hyperparameters)
@@ -157,7 +189,48 @@ def _faults(study: Study, run: Run) -> Iterator[str]:
             for fault in error.errors()
         )
         return
-    yield from estimator_faults(
-        _estimator(study, run),
-        f"the estimator of method {run.method!r} on {run.task!r} in setting {run.setting!r}",
-    )
+    where = f"of method {run.method!r} on {run.task!r} in setting {run.setting!r}"
+    yield from estimator_faults(_estimator(study, run), f"the estimator {where}")
+    reduction = _variance_reduction(study, run)
+    if reduction is not None:
+        yield from estimator_faults(reduction, f"the variance reduction {where}", reduction=True)
+    yield from _conflicts(study, run, where)
+
+
+def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
+    """Settings that are right by themselves and do not go together."""
+    method, model = study.methods[run.method], study.models[run.model]
+    kind = _estimator(study, run).get("kind")
+    reduction = (_variance_reduction(study, run) or {}).get("kind")
+    column = _hyperparameters(study, run)
+    if _trainable(study, run)["trainable"] == "all" and model.quantisation:
+        yield (
+            f"models.{run.model}.quantisation = {model.quantisation!r}: a weight in 4 bits cannot "
+            f"be trained; trainable: all, as the spec {where} has it, needs quantisation: null"
+        )
+    if method.objective == "label-words" and not study.tasks[run.task].label_words:
+        yield (
+            f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
+            "objective: label-words and needs a word for each class"
+        )
+    if method.checkpointing and (kind != "backprop" or reduction == "svrg"):
+        yield (
+            f"methods.{run.method}.checkpointing = True: is for the backward pass at the model's "
+            f"own parameters, so for kind: backprop without svrg; {where} it is {kind!r}"
+            + (f" with {reduction!r}" if reduction else "")
+        )
+    if kind == "backprop" and reduction in _ALONG_DIRECTIONS:
+        yield (
+            f"methods.{run.method}.variance_reduction.kind = {reduction!r}: chooses directions, "
+            "and backprop has none; use forward-mode or zeroth-order"
+        )
+    if kind == "zeroth-order-in-place":
+        plain = column.optimizer in ("sgd", "sign") and not column.momentum
+        if not plain or column.clip_norm is not None or reduction:
+            yield (
+                f"the estimator {where}: zeroth-order-in-place is itself the update; it needs "
+                "optimizer sgd or sign, no momentum, no clip_norm and no variance_reduction"
+            )
+
+
+_ALONG_DIRECTIONS = {"adaptive", "sparse", "published-adaptive", "published-sparse"}

@@ -6,6 +6,7 @@ same, and what it costs does not depend on which texts it drew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,25 @@ class Split:
 
     def __getitem__(self, index: Tensor | slice) -> Split:
         return Split(self.ids[index], self.mask[index], self.labels[index])
+
+    def followed_by(self, prompt: Sequence[int], pad: int) -> Split:
+        """The rows with a prompt after each text, which is cut at its end if there is no room.
+
+        Args:
+            prompt: token ids.
+            pad: the token that fills up a row; texts are padded on the right.
+
+        Raises:
+            ValueError: if the prompt is longer than a row.
+        """
+        length, size = self.ids.shape[1], len(prompt)
+        if size > length:
+            raise ValueError(f"a prompt of {size} tokens does not fit into rows of {length}")
+        kept = self.mask.sum(1, keepdim=True).clamp(max=length - size)
+        past = torch.arange(length, device=self.ids.device) - kept
+        table = torch.tensor([*prompt, pad], dtype=self.ids.dtype, device=self.ids.device)
+        ids = torch.where(past < 0, self.ids, table[past.clamp(0, size)])
+        return Split(ids, past < size, self.labels)
 
     def to(self, device: str) -> Split:
         return Split(self.ids.to(device), self.mask.to(device), self.labels.to(device))

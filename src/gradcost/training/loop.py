@@ -9,22 +9,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from gradcost.estimators import Estimator, LossFn, Params
 from gradcost.study.record import HISTORY, Evaluation
 from gradcost.study.seeds import derive
 from gradcost.training.checkpoints import Checkpoint
+from gradcost.training.objective import Objective
+from gradcost.training.step import EstimateThenUpdate, InPlace
 
 
 @dataclass
 class Progress:
-    """Where a run stands: all that it needs to go on, besides parameters and optimiser."""
+    """Where a run stands: all that it needs to go on, besides parameters and stepper.
+
+    `last` is the latest evaluation on the validation split, as a mapping.
+    """
 
     step: int = 0
     seconds: float = 0.0
     estimator: Any = ()
+    evaluations: float = 0.0
     rows: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in HISTORY})
+    last: dict[str, Any] = field(default_factory=dict)
     diverged: str | None = None
     resumed: int = 0
 
@@ -39,23 +45,24 @@ class Loop:
     """One run's training.
 
     Attributes:
-        params: the trainable parameters, which the optimiser changes in place.
-        loss_of: for a step, the loss of its batch as a function of the parameters.
+        params: the trainable parameters, which steps change in place.
+        stepper: takes the steps.
+        objective: the loss of each step's batch.
         validate: accuracy and loss on the validation split.
-        forward_equivalents: FLOPs of a step in units of one forward pass.
+        evaluation_cost: FLOPs of evaluating the loss once, as the estimator does it, in
+            units of one forward pass.
         report: is told of every evaluation.
     """
 
     params: dict[str, nn.Parameter]
-    estimator: Estimator
-    optimizer: torch.optim.Optimizer
-    loss_of: Callable[[int], LossFn]
+    stepper: EstimateThenUpdate | InPlace
+    objective: Objective
     validate: Callable[[], Evaluation]
     steps: int
     evaluate_every: int
     batch_size: int
     seed: int
-    forward_equivalents: float
+    evaluation_cost: float
     checkpoint: Checkpoint
     report: Callable[[Progress, Evaluation], None]
     synchronise: Callable[[], None] = lambda: None
@@ -70,36 +77,35 @@ class Loop:
         return progress
 
     def _begin(self) -> Progress:
-        progress = Progress(estimator=self.estimator.init(self.params))
+        progress = Progress(estimator=self.stepper.init())
         self._look(progress, {"projections": []})
         return progress
 
     def _step(self, progress: Progress) -> None:
         number = progress.step + 1
-        loss = self.loss_of(number)
+        loss = self.objective.at(number)
         seed = derive(self.seed, "directions", number)
-        started = time.perf_counter()
-        estimate, state = self.estimator.estimate(loss, self.params, progress.estimator, seed)
-        apply(self.optimizer, self.params, estimate.gradient)
+        before, started = self.objective.evaluations, time.perf_counter()
+        found, state = self.stepper.step(loss, progress.estimator, seed)
         self.synchronise()
         progress.seconds += time.perf_counter() - started
-        norm = _norm(estimate.gradient)
+        progress.evaluations += self.objective.evaluations - before
         facts = {
-            "loss": float(estimate.loss),
-            "gradient_norm": norm,
-            "projections": estimate.projections.double().tolist(),
+            "loss": float(found.loss),
+            "gradient_norm": found.gradient_norm(),
+            "projections": found.projections.double().tolist(),
         }
         progress.step, progress.estimator = number, state
         progress.diverged = _not_finite(number, facts)
-        if progress.diverged:
-            self._record(progress, facts)
-        elif number % self.evaluate_every == 0 or number == self.steps:
+        look = number % self.evaluate_every == 0 or number == self.steps
+        if look and not progress.diverged:
             self._look(progress, facts)
         else:
             self._record(progress, facts)
 
     def _look(self, progress: Progress, facts: dict[str, Any]) -> None:
         found = self.validate()
+        progress.last = found.model_dump()
         facts |= {"validation_loss": found.loss, "validation_accuracy": found.accuracy}
         self._record(progress, facts)
         self.report(progress, found)
@@ -108,7 +114,7 @@ class Loop:
         progress.add_row(
             step=progress.step,
             examples=progress.step * self.batch_size,
-            forward_equivalents=progress.step * self.forward_equivalents,
+            forward_equivalents=progress.evaluations * self.evaluation_cost,
             training_seconds=progress.seconds,
             **facts,
         )
@@ -116,7 +122,7 @@ class Loop:
     def _state(self, progress: Progress) -> dict[str, Any]:
         return {
             "params": {name: value.detach() for name, value in self.params.items()},
-            "optimizer": self.optimizer.state_dict(),
+            "stepper": self.stepper.state_dict(),
             "progress": vars(progress),
         }
 
@@ -127,22 +133,10 @@ class Loop:
         with torch.no_grad():
             for name, value in self.params.items():
                 value.copy_(state["params"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.stepper.load_state_dict(state["stepper"])
         progress = Progress(**state["progress"])
         progress.resumed += 1
         return progress
-
-
-def apply(optimizer: torch.optim.Optimizer, params: Params, gradient: dict[str, Tensor]) -> None:
-    """One update of `params` along `gradient`."""
-    for name, value in params.items():
-        value.grad = gradient[name]
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-
-
-def _norm(gradient: dict[str, Tensor]) -> float:
-    return float(torch.stack([part.float().norm() for part in gradient.values()]).norm())
 
 
 def _not_finite(step: int, facts: dict[str, Any]) -> str | None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.functional import cross_entropy
+from torch import nn
 
 from gradcost.accounting.step import measure
-from gradcost.estimators import Estimator, LossFn, Params, load
-from gradcost.models.build import build, trainable
+from gradcost.estimators import load
+from gradcost.models.build import Ready, build
 from gradcost.study import record
 from gradcost.study.files import digest
 from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName, Timings
@@ -25,11 +24,12 @@ from gradcost.study.seeds import derive
 from gradcost.tasks import tokens
 from gradcost.tasks.prepare import MANIFEST
 from gradcost.tasks.tokens import Split
-from gradcost.training import machine, optimisers
-from gradcost.training.batches import batch_indices
+from gradcost.training import machine
 from gradcost.training.checkpoints import Checkpoint
 from gradcost.training.evaluation import evaluate
-from gradcost.training.loop import Loop, Progress, apply
+from gradcost.training.loop import Loop, Progress
+from gradcost.training.objective import Objective
+from gradcost.training.step import EstimateThenUpdate, InPlace, stepper
 
 # The least seconds between two lines of progress of one run.
 _REPORT_EVERY = 5.0
@@ -133,99 +133,94 @@ class _Training:
         spec, job = self.job.spec, self.job
         device, seed = spec["hardware"]["device"], spec["seed"]
         splits, classes = tokens.load(job.tokens)
-        model = build(
-            spec["model"],
-            job.model,
-            classes,
-            checkpointing=spec["method"]["checkpointing"],
-            seed=seed,
-            device=device,
-        )
-        params = trainable(model)
+        ready = build(spec, job.model, classes)
+        model, params = ready.model, ready.params
+        if ready.prompt:
+            splits = {
+                name: split.followed_by(ready.prompt, ready.pad) for name, split in splits.items()
+            }
 
         def validate() -> Evaluation:
             return evaluate(model, splits["validation"], device)
 
-        settings = spec["method"]["estimator"]
-        if settings is None:
+        if spec["method"]["estimator"] is None:
             self.cost = _cost_of_inference(model, params, splits["test"][:1].to(device))
             self.validation = validate()
         else:
-            estimator = load(**settings)
             batch_size = spec["hyperparameters"]["batch_size"]
-
-            def loss_of(step: int) -> LossFn:
-                chosen = batch_indices(step, batch_size, len(splits["train"]), seed)
-                batch = splits["train"][chosen].to(device)
-                return loss_function(model, batch, own_only=spec["method"]["checkpointing"])
-
-            self.cost = _cost_of_step(model, params, estimator, loss_of(1), spec)
+            own = params if spec["method"]["checkpointing"] else None
+            objective = Objective(model, splits["train"], batch_size, seed, device, own)
+            self.cost, evaluations = _cost_of_step(ready, objective, spec)
+            per_evaluation = self.cost.step_flops / evaluations
             limit = spec["hardware"]["memory_limit"]
             if limit is not None and self.cost.peak_bytes > limit * 1e9:
                 raise _OutOfMemory(
                     f"a step takes {self.cost.peak_bytes / 1e9:.4g} GB, the limit is {limit:g} GB"
                 )
-            optimizer = optimisers.build(spec["hyperparameters"], params.values())
             loop = Loop(
                 params=params,
-                estimator=estimator,
-                optimizer=optimizer,
-                loss_of=loss_of,
+                stepper=_stepper(ready, spec),
+                objective=objective,
                 validate=validate,
                 steps=spec["steps"],
                 evaluate_every=spec["evaluate_every"],
                 batch_size=batch_size,
                 seed=seed,
-                forward_equivalents=self.cost.forward_equivalents,
+                evaluation_cost=per_evaluation / self.cost.forward_flops,
                 checkpoint=checkpoint,
                 report=_reporter(job.name, spec["steps"]),
                 synchronise=torch.cuda.synchronize if device == "cuda" else lambda: None,
             )
             self.progress = loop.run()
+            # steps of one run may differ in cost, as those at a snapshot do: the mean
+            average = per_evaluation * self.progress.evaluations / self.progress.step
+            self.cost = self.cost.model_copy(update={"step_flops": round(average)})
             if self.progress.diverged:
                 return
-            self.validation = validate()
+            self.validation = Evaluation(**self.progress.last)
         self.test = evaluate(model, splits["test"], device)
 
 
-def loss_function(model: nn.Module, batch: Split, *, own_only: bool) -> LossFn:
-    """The mean cross-entropy of `batch` as a function of the trainable parameters.
+def _stepper(ready: Ready, spec: dict[str, Any]) -> EstimateThenUpdate | InPlace:
+    estimator = load(**spec["method"]["estimator"])
+    if reduction := spec["method"]["variance_reduction"]:
+        estimator = load(base=estimator, **reduction)
+    return stepper(estimator, ready.params, spec["hyperparameters"], ready.selection)
 
-    Args:
-        own_only: refuse parameters that are not the model's own tensors. Checkpointed
-            activations are recomputed after the call has put the model's own parameters
-            back, so gradients at any others would be wrong.
+
+def _cost_of_step(ready: Ready, objective: Objective, spec: dict[str, Any]) -> tuple[Cost, float]:
+    """The cost of the first step, and how much of the loss it evaluates.
+
+    The first step of a run is the one that takes the most memory: snapshots are made in
+    it, and an update is rehearsed before it. Afterwards the parameters are put back.
     """
-    own = trainable(model) if own_only else {}
-
-    def loss(params: Params) -> Tensor:
-        if any(params[name] is not value for name, value in own.items()):
-            raise ValueError("with activation checkpointing, only the model's own parameters")
-        output = functional_call(
-            model, dict(params), kwargs={"input_ids": batch.ids, "attention_mask": batch.mask}
-        )
-        return cross_entropy(output.logits.float(), batch.labels)
-
-    return loss
-
-
-def _cost_of_step(
-    model: nn.Module,
-    params: dict[str, nn.Parameter],
-    estimator: Estimator,
-    loss: LossFn,
-    spec: dict[str, Any],
-) -> Cost:
+    loss = objective.at(1)
     seed = derive(spec["seed"], "directions", 1)
+    evaluations = 0.0
+    before = {name: value.detach().cpu().clone() for name, value in ready.params.items()}
+    chosen = {} if ready.selection is None else deepcopy(ready.selection.state())
 
     def step() -> None:
-        estimate, _ = estimator.estimate(loss, params, estimator.init(params), seed)
-        # the update and its state cost memory too, but must not happen: update copies
-        copies = {name: nn.Parameter(value.detach().clone()) for name, value in params.items()}
-        apply(optimisers.build(spec["hyperparameters"], copies.values()), copies, estimate.gradient)
+        nonlocal evaluations
+        start = objective.evaluations
+        one = _stepper(ready, spec)
+        one.rehearse()
+        one.step(loss, one.init(), seed, always=True)
+        evaluations = objective.evaluations - start
 
-    numbers = sum(value.numel() for value in params.values())
-    return measure(model, lambda: loss(params), step, numbers)
+    def forward() -> None:
+        loss(ready.params)
+
+    def put_back() -> None:
+        with torch.no_grad():
+            for name, value in ready.params.items():
+                value.copy_(before[name])
+        if ready.selection is not None:
+            ready.selection.restore(chosen)
+
+    numbers = sum(value.numel() for value in ready.params.values())
+    cost = measure(ready.model, forward, step, put_back, numbers)
+    return cost, evaluations
 
 
 def _cost_of_inference(model: nn.Module, params: dict[str, nn.Parameter], batch: Split) -> Cost:
@@ -233,7 +228,8 @@ def _cost_of_inference(model: nn.Module, params: dict[str, nn.Parameter], batch:
     def forward() -> None:
         model(input_ids=batch.ids, attention_mask=batch.mask)
 
-    found = measure(model, forward, forward, sum(value.numel() for value in params.values()))
+    numbers = sum(value.numel() for value in params.values())
+    found = measure(model, forward, forward, lambda: None, numbers)
     return found.model_copy(update={"step_flops": 0})
 
 

@@ -1,4 +1,4 @@
-"""The estimators against exact gradients, in float64."""
+"""Backprop, forward mode and zeroth order against exact gradients, in float64."""
 
 from __future__ import annotations
 
@@ -10,40 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gradcost.estimators import Params, directions, load
+from gradcost.estimators import Directions, Params, load
+from tests.estimators.problems import exact, flat, inner, problem, smooth
 
-SIZES = {"b": (3, 2), "a": (5,)}
-
-
-def problem(seed: int) -> tuple[dict[str, Tensor], Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    params = {
-        name: torch.randn(size, generator=generator, dtype=torch.float64, requires_grad=True)
-        for name, size in SIZES.items()
-    }
-    return params, torch.randn(5, 6, generator=generator, dtype=torch.float64)
-
-
-def smooth(matrix: Tensor):
-    """A function that is neither linear nor quadratic."""
-
-    def loss(params: Params) -> Tensor:
-        return torch.sin(params["a"] @ matrix @ params["b"].reshape(6)) + (
-            params["a"].pow(2).sum().log1p()
-        )
-
-    return loss
-
-
-def inner(left: Params, right: Params) -> Tensor:
-    return sum((left[name] * right[name]).sum() for name in left)
-
-
-def exact(seed: int):
-    params, matrix = problem(seed)
-    loss = smooth(matrix)
-    estimate, _ = load("backprop").estimate(loss, params, (), 0)
-    return loss, params, estimate
+DRAW = Directions().draw
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 6), at_once=st.integers(1, 6))
@@ -52,7 +22,7 @@ def test_the_projections_of_forward_mode_are_directional_derivatives(seed, n, at
     loss, params, truth = exact(seed)
     estimator = load("forward-mode", perturbations=n, at_once=at_once)
     found, _ = estimator.estimate(loss, params, estimator.init(params), seed)
-    drawn = [directions.draw(params, seed, index) for index in range(n)]
+    drawn = [DRAW(params, seed, index) for index in range(n)]
     expected = torch.stack([inner(truth.gradient, v) for v in drawn])
     torch.testing.assert_close(found.projections, expected, rtol=1e-10, atol=1e-12)
     for name in params:
@@ -80,7 +50,7 @@ def test_central_differences_are_forward_mode_up_to_epsilon_squared(seed, n, at_
 def test_the_error_of_central_differences_is_that_of_the_third_derivative():
     # f(x) = x^3 along v: [(x+ev)^3 - (x-ev)^3] / 2e - 3 x^2 v = e^2 v^3
     params = {"x": torch.tensor([2.0], dtype=torch.float64)}
-    v = directions.draw(params, 7, 0)["x"]
+    v = DRAW(params, 7, 0)["x"]
     found, _ = load("zeroth-order", epsilon=0.1).estimate(
         lambda p: p["x"].pow(3).sum(), params, (), 7
     )
@@ -94,19 +64,11 @@ def test_the_mean_is_the_gradient_and_the_variance_that_of_the_lemmas(kind, extr
     """E[g] = grad f and E|g - grad f|^2 = (d + 1)/n |grad f|^2 (Lemmas I.3 to I.6)."""
     loss, params, truth = exact(3)
     size = sum(value.numel() for value in params.values())
-    gradient = torch.cat([truth.gradient[name].reshape(-1) for name in sorted(params)])
+    gradient = flat(truth.gradient)
     n, draws = 2, 4000
     estimator = load(kind, perturbations=n, at_once=n, **extra)
     found = torch.stack(
-        [
-            torch.cat(
-                [
-                    estimator.estimate(loss, params, (), seed)[0].gradient[name].reshape(-1)
-                    for name in sorted(params)
-                ]
-            )
-            for seed in range(draws)
-        ]
+        [flat(estimator.estimate(loss, params, (), seed)[0].gradient) for seed in range(draws)]
     )
     standard_error = found.std(0) / math.sqrt(draws)
     assert ((found.mean(0) - gradient).abs() < 5 * standard_error).all()
@@ -121,32 +83,6 @@ def test_an_estimate_changes_no_parameter(kind):
     before = {name: value.detach().clone() for name, value in params.items()}
     load(kind).estimate(loss, params, (), 5)
     assert all(torch.equal(params[name], before[name]) for name in params)
-
-
-def test_directions_differ_between_indices_and_seeds_and_repeat_otherwise():
-    params, _ = problem(0)
-
-    def flat(seed: int, index: int) -> Tensor:
-        drawn = directions.draw(params, seed, index)
-        return torch.cat([drawn[name].reshape(-1) for name in sorted(drawn)])
-
-    assert torch.equal(flat(3, 1), flat(3, 1))
-    assert not torch.equal(flat(3, 1), flat(3, 2))
-    assert not torch.equal(flat(3, 1), flat(4, 1))
-
-
-def test_a_direction_depends_on_neither_precision_nor_order_of_the_parameters():
-    params, _ = problem(0)
-    single = {name: params[name].float() for name in reversed(list(params))}
-    double = directions.draw(params, 11, 4)
-    for name, value in directions.draw(single, 11, 4).items():
-        assert torch.equal(value.double(), double[name])
-
-
-def test_directions_are_standard_normal():
-    drawn = directions.draw({"w": torch.zeros(200_000)}, 5, 0)["w"]
-    assert abs(drawn.mean()) < 5 / math.sqrt(200_000)
-    assert abs(drawn.var() - 1) < 5 * math.sqrt(2 / 200_000)
 
 
 @pytest.mark.parametrize(("n", "at_once", "calls"), [(1, 1, 1), (4, 1, 4), (4, 2, 2), (5, 2, 3)])
@@ -164,6 +100,24 @@ def test_forward_mode_evaluates_the_loss_once_for_each_group_of_directions(n, at
     count = 0
     load("zeroth-order", perturbations=n, at_once=at_once).estimate(counted, params, (), 0)
     assert count == 2 * calls
+    count = 0
+    load("zeroth-order", perturbations=n, at_once=at_once, difference="one-sided").estimate(
+        counted, params, (), 0
+    )
+    assert count == 1 + calls
+
+
+def test_one_sided_differences_have_an_error_of_the_first_order():
+    loss, params, truth = exact(5)
+    v = DRAW(params, 9, 0)
+
+    def error(epsilon: float) -> float:
+        one_sided = load("zeroth-order", epsilon=epsilon, difference="one-sided")
+        found, _ = one_sided.estimate(loss, params, (), 9)
+        torch.testing.assert_close(found.loss, truth.loss)
+        return float(abs(found.projections[0] - inner(truth.gradient, v)))
+
+    assert error(1e-4) == pytest.approx(error(1e-3) / 10, rel=0.05)
 
 
 def test_a_loss_that_ignores_the_parameters_is_an_error():
