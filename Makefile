@@ -49,10 +49,11 @@ pins: $(ready) ## resolve the dependencies anew into envs/constraints.txt
 	  --no-annotate --custom-compile-command 'make pins' --output-file envs/constraints.txt pyproject.toml
 
 # The rule is gradcost.results.screening; which candidates there are is said in the demo's overlay.
-chosen := experiments/learning-rates/chosen.csv
-tune: $(ready) ## choose the demo's learning rates again, twenty minutes on two cores
-	$(snakemake) -- results/demo/$(chosen)
-	cp results/demo/$(chosen) workflow/scales/demo-learning-rates.csv
+screenings := learning-rates learning-rates-of-signs
+chosen := $(screenings:%=results/demo/experiments/%/chosen.csv)
+tune: $(ready) ## choose the demo's learning rates again, forty minutes on two cores
+	$(snakemake) -- $(chosen)
+	awk 'FNR > 1 || NR == 1' $(chosen) > workflow/scales/demo-learning-rates.csv
 	@echo 'Chosen: see workflow/scales/demo-learning-rates.csv, and write the rates into demo.yaml.'
 
 schemas: $(ready) ## write the JSON schemas for editors anew

@@ -186,3 +186,31 @@ def test_the_digest_of_a_mapping_does_not_depend_on_its_order(value):
 def test_what_is_not_json_is_refused():
     with pytest.raises(ValueError, match="JSON"):
         canonical_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("group", "task", "expected"),
+    [
+        # Tables 5 to 8 of the paper, a cell of each kind
+        ("bp-vanilla", "boolq", (4, 1e-3, "adamw", 0.0, False)),
+        ("bp-vanilla", "mmlu", (6, 1e-4, "sgd", 0.9, True)),
+        ("bp-checkpointing", "gsm8k", (6, 1e-5, "adamw", 0.0, False)),
+        ("bp-checkpointing", "vqav2", (8, 1e-4, "sgd", 0.0, False)),
+        ("zo", "multirc", (40, 1e-3, "sgd", 0.0, False)),
+        ("zo", "textvqa", (8, 1e-4, "sgd", 0.0, False)),
+        ("fmad", "agnews", (40, 1e-3, "adamw", 0.0, False)),
+        ("fmad", "gsm8k", (6, 1e-5, "sgd", 0.9, True)),
+    ],
+)
+def test_hyperparameters_are_those_of_the_paper_s_tables(group, task, expected):
+    columns = config.load(CONFIG).hyperparameters[group]
+    assert tuple(columns) == config.PAPER_TASKS
+    found = columns[task]
+    keys = ("batch_size", "learning_rate", "optimizer", "momentum", "nesterov")
+    assert tuple(getattr(found, key) for key in keys) == expected
+
+
+def test_the_step_sizes_of_zeroth_order_are_those_of_table_7():
+    columns = config.load(CONFIG).hyperparameters["zo"].values()
+    found = [column.estimator["epsilon"] for column in columns]
+    assert found == [1e-3, 1e-2, 1e-2, 1e-3, 1e-4, 1e-3, 1e-3]

@@ -7,7 +7,7 @@ import pytest
 from gradcost.training import bench
 
 TINY = bench.Size(
-    layers=2, hidden=64, intermediate=128, heads=2, key_value_heads=1, vocabulary=100, length=8
+    layers=1, hidden=64, intermediate=128, heads=2, key_value_heads=1, vocabulary=100, length=8
 )
 
 
@@ -28,14 +28,14 @@ def test_flops_are_those_of_the_mathematics(results):
     assert flops("BP-Vanilla") <= 2.05
     assert flops("BP-Checkpointing") <= 3.05
     for label in ("ZO-Vanilla", "ZO-Accumulate", "ZO-Adaptive", "ZO-Sparse", "SignZO"):
-        assert flops(label) == pytest.approx(2, abs=0.01)
-    assert flops("ZO-Vanilla, one-sided") == pytest.approx(2, abs=0.01)
-    assert flops("ZO-SVRG") == pytest.approx(4, abs=0.01)
-    assert flops("ZO, all parameters in place") == pytest.approx(2, abs=0.01)
+        assert flops(label) == pytest.approx(2, abs=0.05)
+    assert flops("ZO-Vanilla, one-sided") == pytest.approx(2, abs=0.05)
+    assert flops("ZO-SVRG") == pytest.approx(4, abs=0.05)
+    assert flops("ZO, all parameters in place") == pytest.approx(2, abs=0.05)
     assert flops("FMAD-Vanilla") <= 2.1
     assert flops("FMAD-Multiple, together") <= 11.1
-    assert flops("FMAD-Vanilla, as published") > 2.8
-    assert flops("FMAD-Multiple, as published") > 28
+    assert flops("FMAD-Vanilla, as published") > 2.5
+    assert flops("FMAD-Multiple, as published") > 25
     assert flops("FMAD-Sparse") == pytest.approx(3, abs=0.1)
 
 

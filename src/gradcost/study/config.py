@@ -31,6 +31,8 @@ Share = Annotated[float, Ge(0), Lt(1)]
 Positive = Annotated[float, Gt(0)]
 # What may become part of a path and of a Snakemake wildcard.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
+# The paper's datasets: the columns of its tables of hyperparameters, run here or not.
+PAPER_TASKS = ("agnews", "boolq", "multirc", "gsm8k", "mmlu", "vqav2", "textvqa")
 Trainable = Literal["lora", "all"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -458,11 +460,11 @@ def _faults(study: Study) -> Iterator[str]:
         if method.variance_reduction is not None:
             path = f"methods.{name}.variance_reduction"
             yield from estimator_faults(method.variance_reduction, path, reduction=True)
+    known = {*study.tasks, *PAPER_TASKS}
     for group, columns in study.hyperparameters.items():
         for column in columns:
-            if column not in study.tasks:
-                path = f"hyperparameters.{group}.{column}"
-                yield unknown(path, column, list(study.tasks), "task")
+            if column not in known:
+                yield unknown(f"hyperparameters.{group}.{column}", column, list(known), "task")
 
 
 def _modules(package: str, marker: str) -> list[str]:

@@ -82,12 +82,14 @@ class Objective:
 
 @dataclass(frozen=True)
 class Epoch:
-    """All batches of the training set, each made when it is its turn."""
+    """All batches of the training set, each made when it is its turn; or the first of them."""
 
     objective: Objective
+    at_most: int | None = None
 
     def __len__(self) -> int:
-        return len(self.objective)
+        whole = len(self.objective)
+        return whole if self.at_most is None else min(whole, self.at_most)
 
     def __iter__(self) -> Iterator[tuple[float, LossFn]]:
         return (self.objective.slice(index) for index in range(len(self)))

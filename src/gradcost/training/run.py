@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from gradcost.training import machine
 from gradcost.training.checkpoints import Checkpoint
 from gradcost.training.evaluation import evaluate
 from gradcost.training.loop import Loop, Progress
-from gradcost.training.objective import Objective
+from gradcost.training.objective import Epoch, Objective
 from gradcost.training.step import EstimateThenUpdate, InPlace, stepper
 
 # The least seconds between two lines of progress of one run.
@@ -194,7 +194,8 @@ def _cost_of_step(ready: Ready, objective: Objective, spec: dict[str, Any]) -> t
     The first step of a run is the one that takes the most memory: snapshots are made in
     it, and an update is rehearsed before it. Afterwards the parameters are put back.
     """
-    loss = objective.at(1)
+    # a snapshot of two batches takes the memory of one of all, and each evaluation the same
+    loss = replace(objective.at(1), batches=Epoch(objective, at_most=2))
     seed = derive(spec["seed"], "directions", 1)
     evaluations = 0.0
     before = {name: value.detach().cpu().clone() for name, value in ready.params.items()}
