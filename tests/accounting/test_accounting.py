@@ -66,7 +66,11 @@ def test_tied_weights_are_stored_once():
 def test_the_cost_of_a_step_counts_forward_and_step_and_weights():
     model = nn.Linear(8, 8, bias=False)
     x = torch.ones(2, 8)
-    cost = measure(model, lambda: model(x), lambda: model(x).sum().backward(), 64)
+    undone = []
+    cost = measure(
+        model, lambda: model(x), lambda: model(x).sum().backward(), lambda: undone.append(1), 64
+    )
+    assert undone == [1, 1]
     assert cost.forward_flops == 2 * 2 * 8 * 8
     assert cost.forward_equivalents == 2.0
     assert cost.model_bytes == 256

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from gradcost.models import store
+from gradcost.models.attention import use_differentiable_attention
+from gradcost.models.dropout import disable_dropout
 from gradcost.models.frozen import freeze_linears
 from gradcost.study.seeds import derive
 
@@ -83,11 +85,11 @@ def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
     model.eval()
     if method.get("checkpointing", False):
         base.activation_checkpointing_enable({"use_reentrant": False})
+        # what reentrant checkpointing needs: the embeddings' gradient
+        base.disable_input_require_grads()
         # transformers checkpoints in training mode alone
         model.train()
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.eval()
+        disable_dropout(model)
     prompt: tuple[int, ...] = ()
     if words:
         tokenizer = store.tokenizer(folder)
@@ -113,7 +115,8 @@ def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any,
         device_map=spec["hardware"]["device"],
     )
     # nothing is generated: keys and values of earlier layers would be kept for nothing
-    base.config.use_cache = False
+    base.config.use_cache = base.config.get_text_config().use_cache = False
+    use_differentiable_attention(base)
     if base.config.pad_token_id is None:
         base.config.pad_token_id = store.pad_token(folder)
     return base, base.config.pad_token_id

@@ -4,7 +4,7 @@ PyTorch's forward mode gives every operand a tangent: through `x @ W` with a tan
 alone, it makes the frozen weight's tangent of zeros and multiplies by that too, three
 products where two are needed. `FrozenLinear` says what the derivatives are: a product for
 the output and a product for each tangent or cotangent of the input, and nothing for the
-weight. A weight in 4 bits is expanded inside each product and nothing dense is kept.
+weight. A packed weight is expanded inside each product and nothing dense is kept.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor, autograd, nn
 from torch.nn.functional import linear
+
+from gradcost.models.packed import Storage, storage
 
 WeightFn = Callable[[], Tensor]
 
 
-class _Product(torch.autograd.Function):
+class _Product(autograd.Function):
     """x @ W.T for a frozen W, or x @ W if `transposed`: each is the cotangent of the other.
 
     W is given by a function, so that autograd stores none of it.
@@ -52,51 +53,79 @@ class _Product(torch.autograd.Function):
 
 
 class FrozenLinear(nn.Module):
-    """A linear layer with a frozen weight, dense or in bitsandbytes' 4 bits.
+    """A linear layer with a frozen weight, dense or packed (see `gradcost.models.packed`).
 
     Same numbers as the layer it replaces, for plain calls, `backward`, dual numbers,
-    `torch.func.jvp` and `vmap`. (bitsandbytes' own `Linear4bit` gives wrong jvps under
-    `torch.func.jvp` and `vmap`, without an error.)
+    `torch.func.jvp` and `vmap`, in the precision of the inputs. (bitsandbytes' own
+    `Linear4bit` gives wrong jvps under `torch.func.jvp` and `vmap`, without an error.)
+
+    It holds the layer's own parameters and buffers under the names that they had, so a tied
+    weight stays tied.
     """
 
-    def __init__(self, layer: nn.Linear) -> None:
+    bias: Tensor | None
+
+    def __init__(self, layer: nn.Module, stored: Storage | None = None) -> None:
+        """Take over `layer`, whose weight is `stored`.
+
+        Raises:
+            NotImplementedError: for a packed weight of a kind that is not known.
+            TypeError: if `layer` is no linear with a frozen weight.
+        """
         super().__init__()
-        self.in_features, self.out_features = layer.in_features, layer.out_features
-        self.weight, self.bias = layer.weight, layer.bias
-        self.weight.requires_grad_(False)
+        stored = stored or storage(layer)
+        if stored is None:
+            raise TypeError(f"{type(layer).__name__} is not a linear with a frozen weight")
+        self.in_features, self.out_features, self._dense = stored
+        for name, parameter in layer._parameters.items():
+            self.register_parameter(name, parameter)
+        for name, buffer in layer._buffers.items():
+            kept = name not in layer._non_persistent_buffers_set
+            self.register_buffer(name, buffer, persistent=kept)
+        if not hasattr(self, "bias"):
+            self.register_parameter("bias", None)
+        self.train(layer.training)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map x (..., in_features) to (..., out_features)."""
         output: Tensor = _Product.apply(x, self.dense, False)
-        return output if self.bias is None else output + self.bias
+        return output if self.bias is None else output + self.bias.to(output.dtype)
 
     def dense(self) -> Tensor:
         """The weight (out_features, in_features) as a dense tensor."""
-        if hasattr(self.weight, "quant_state"):
-            import bitsandbytes.functional
+        return self._dense(self)
 
-            return bitsandbytes.functional.dequantize_4bit(  # type: ignore[no-any-return]
-                self.weight.data, self.weight.quant_state
-            )
-        return self.weight
+    def extra_repr(self) -> str:
+        """The sizes, as PyTorch's own linear shows them."""
+        return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
 def freeze_linears(model: nn.Module) -> int:
     """Swap every linear of `model` whose weight is frozen for a `FrozenLinear`; their number.
 
+    Adapters come first: PEFT knows no `FrozenLinear`. A layer that the model has in several
+    places, or a weight that it shares with another layer, stays shared.
+
     Raises:
         NotImplementedError: naming the module, for a packed layer of a kind that is not known.
     """
-    count = 0
-    for parent_name, parent in list(model.named_modules()):
-        if isinstance(parent, FrozenLinear):
-            continue
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Linear) and not layer.weight.requires_grad:
-                setattr(parent, name, FrozenLinear(layer))
-                count += 1
-            elif hasattr(layer, "qweight"):
-                raise NotImplementedError(
-                    f"{parent_name}.{name}: no frozen linear for packed weights of "
-                    f"{type(layer).__name__}"
-                )
-    return count
+    frozen: dict[nn.Module, FrozenLinear] = {}
+    for path, parent in list(model.named_modules()):
+        # not named_children, which leaves out a layer's second name
+        for name, layer in parent._modules.items():
+            if layer is None or isinstance(layer, FrozenLinear):
+                continue
+            if layer not in frozen:
+                try:
+                    stored = storage(layer)
+                except NotImplementedError as error:
+                    full = f"{path}.{name}".removeprefix(".")
+                    kind = f"{type(layer).__module__}.{type(layer).__qualname__}"
+                    raise NotImplementedError(
+                        f"{full} ({kind}): no frozen linear: {error}"
+                    ) from None
+                if stored is None:
+                    continue
+                frozen[layer] = FrozenLinear(layer, stored)
+            parent._modules[name] = frozen[layer]
+    return len(frozen)

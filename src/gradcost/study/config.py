@@ -460,11 +460,11 @@ def _faults(study: Study) -> Iterator[str]:
         if method.variance_reduction is not None:
             path = f"methods.{name}.variance_reduction"
             yield from estimator_faults(method.variance_reduction, path, reduction=True)
-    known = {*study.tasks, *PAPER_TASKS}
+    columns_known = [*study.tasks, *PAPER_TASKS]
     for group, columns in study.hyperparameters.items():
         for column in columns:
-            if column not in known:
-                yield unknown(f"hyperparameters.{group}.{column}", column, list(known), "task")
+            if column not in columns_known:
+                yield unknown(f"hyperparameters.{group}.{column}", column, columns_known, "task")
 
 
 def _modules(package: str, marker: str) -> list[str]:

@@ -248,6 +248,7 @@ def _model(
         base.requires_grad_(False)
     if checkpointing:
         base.activation_checkpointing_enable({"use_reentrant": False})
+        base.disable_input_require_grads()
         base.train()
     if frozen_linears and trains != "all":
         freeze_linears(model)
