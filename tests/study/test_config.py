@@ -12,6 +12,7 @@ import yaml
 
 from gradcost.study import config, runs
 from gradcost.study.pipeline import Pipeline
+from gradcost.study.runs import Run
 
 ROOT = Path(__file__).parents[2]
 SCALES = sorted((ROOT / "workflow/scales").glob("*.yaml"))
@@ -186,3 +187,29 @@ def test_a_pipeline_lists_what_the_report_needs(tmp_path, monkeypatch, valid):
     pipeline = Pipeline.load(valid)
     assert len(pipeline.records("accuracy")) == 18 * 2 * 3
     assert "reports/paper/accuracy/cost.tex" in pipeline.artefacts("accuracy")
+
+
+def test_a_run_depends_on_the_code_that_it_uses_and_on_no_other_method_s(
+    tmp_path, monkeypatch, valid
+):
+    monkeypatch.chdir(tmp_path)
+    pipeline = Pipeline.load(valid)
+
+    def code(method: str) -> set[str]:
+        plan = pipeline.train_plan(Run("llama-3.1-8b", "agnews", method, "default", 0))
+        return set(json.loads(Path(plan).read_text())["code"])
+
+    own = {
+        "bp-vanilla": {"estimators/backprop.py"},
+        "zo-svrg": {"estimators/zeroth_order.py", "estimators/svrg.py"},
+        "fmad-adaptive": {"estimators/forward_mode.py", "estimators/adaptive.py"},
+        "zo-sparse": {"estimators/zeroth_order.py", "models/sparse.py"},
+        "mezo": {"estimators/zeroth_order.py", "models/label_words.py"},
+        "zo-svrg-published": {
+            *("estimators/published_svrg_zeroth_order.py", "estimators/svrg.py"),
+            *("estimators/published_zeroth_order.py", "estimators/zeroth_order.py"),
+        },
+    }
+    everything = set().union(*own.values())
+    for method, files in own.items():
+        assert code(method) & everything == files, method

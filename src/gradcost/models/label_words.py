@@ -14,9 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from gradcost.models.frozen import FrozenLinear
-from gradcost.models.sparse import CorrectedLinear
-
 
 class Output(NamedTuple):
     """Attributes: logits: (batch, classes)."""
@@ -53,7 +50,8 @@ class LabelWords(nn.Module):
         if len(set(token_ids)) < len(token_ids):
             raise ValueError(f"classes share a token: {list(token_ids)}")
         embedding = model.get_output_embeddings()  # type: ignore[operator]
-        if type(embedding) not in (nn.Linear, FrozenLinear, CorrectedLinear):
+        # frozen and corrected linears say by `dense` what they multiply by
+        if type(embedding) is not nn.Linear and not hasattr(embedding, "dense"):
             raise TypeError(f"no label words for an output embedding of {type(embedding).__name__}")
         for parent in list(model.modules()):
             for name, child in list(parent.named_children()):
