@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gradcost.estimators import Directions, Params, load
+from gradcost.estimators import Params, load
+from gradcost.estimators.directions import Directions
 from tests.estimators.problems import exact, flat, inner, problem, smooth
 
 DRAW = Directions().draw

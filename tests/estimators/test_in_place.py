@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcost.accounting.memory import PeakMemory
-from gradcost.estimators import Directions, directions, load
+from gradcost.estimators import directions, load
+from gradcost.estimators.directions import Directions
 from tests.estimators.problems import exact, flat
 
 

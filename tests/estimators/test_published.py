@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gradcost.estimators import Directions, load
+from gradcost.estimators import load
+from gradcost.estimators.directions import Directions
 from tests.estimators.problems import Sum, exact, flat, inner, problem
 
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcost.estimators import Directions, load
-from gradcost.estimators.directions import length
+from gradcost.estimators import load
+from gradcost.estimators.directions import Directions, length
 from gradcost.estimators.sparse import count, largest
 from tests.estimators.problems import D, Sum, exact, flat, inner, problem, smooth
 

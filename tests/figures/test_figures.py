@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 
-from gradcost.figures import cost, learning_curves, style, trade_off
+from gradcost.figures import cost, learning_curves, style, trade_off, variance_reductions
 from gradcost.figures.save import save
 from gradcost.results import compare
-from gradcost.results.tidy import Tidy
+from gradcost.results.tidy import Row, Tidy
+from gradcost.study import config
+from tests.results.synthetic import study
 
-MODULES = [learning_curves, cost, trade_off]
+MODULES = [learning_curves, cost, trade_off, variance_reductions]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -35,15 +39,27 @@ def test_failed_runs_leave_a_figure(module: object, failed: Tidy, tmp_path: Path
     save(module.draw(failed), tmp_path / "figure.pdf")  # type: ignore[attr-defined]
 
 
-def test_curves_have_a_line_for_each_method_in_each_panel(data: Tidy) -> None:
+def test_curves_have_a_line_for_each_of_their_methods_in_each_panel(data: Tidy) -> None:
+    rows = [row for row in data.trained if row.strategy in learning_curves.STRATEGIES]
+    assert len(rows) == 6
     figure = learning_curves.draw(data)
     assert len(figure.axes) == len(data.columns) * 3
     for axes in figure.axes:
         drawn = [line for line in axes.lines if len(line.get_xdata()) > 2]  # type: ignore[arg-type]
-        assert len(drawn) == len(data.trained)
+        assert len(drawn) == len(rows)
     assert "3 seeds" in figure.get_supxlabel()
+    assert labels(figure) == [row.label for row in rows]
+
+
+def labels(figure: Figure) -> list[str]:
+    """What the legend names."""
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert [text for text in texts if text.strip()] == [row.label for row in data.trained]
+    return [text for text in texts if text.strip()]
+
+
+def test_curves_of_methods_without_a_vanilla_are_drawn_all_the_same(tmp_path: Path) -> None:
+    one = study(tmp_path, methods=("mezo", "fmad-svrg"), tasks=("r8-4",), seeds=(0,))
+    assert labels(learning_curves.draw(one)) == ["MeZO", "FMAD-SVRG"]
 
 
 def test_seeds_that_failed_are_not_claimed(failed: Tidy) -> None:
@@ -57,6 +73,69 @@ def test_zeroth_order_lies_dashed_over_forward_mode(data: Tidy) -> None:
     assert zo.linestyle != fmad.linestyle
     # no two methods of a family are told apart by nothing but colour
     assert len({(row.family, looks[row.key].marker) for row in data.trained}) == len(data.trained)
+
+
+def test_no_two_methods_look_alike() -> None:
+    study = config.read(Path(__file__).parents[2] / "config.yaml")
+    rows = [
+        Row(name, "default", method.label, method.family) for name, method in study.methods.items()
+    ]
+    # told apart without colour: by family, marker and whether that is hollow
+    seen = {
+        (row.family, one.marker, one.face == "white") for row in rows for one in [style.look(row)]
+    }
+    assert len(seen) == len(rows)
+    lines = [str(style.look(row).linestyle) for row in rows if row.family == "bp"]
+    assert len(set(lines)) == len(lines)
+
+
+def test_each_strategy_has_a_panel_with_its_methods_and_the_references(data: Tidy) -> None:
+    figure = variance_reductions.draw(data)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == [*variance_reductions.PANELS] * len(data.columns)
+    counts = [
+        sum(len(line.get_xdata()) > 2 for line in axes.lines)  # type: ignore[arg-type]
+        for axes in figure.axes
+    ]
+    assert counts == [3 + 3, 3 + 2, 3 + 2, 3 + 2, 3 + 2, 3 + 2] * len(data.columns)
+    assert labels(figure) == [
+        "BP-Vanilla", "ZO-Vanilla", "FMAD-Vanilla", "FMAD with the strategy",
+        "ZO with the strategy", "BP-Accumulate", "MeZO", "SignZO",
+    ]  # fmt: skip
+    assert "3 seeds" in figure.get_supxlabel()
+
+
+def test_strategies_are_drawn_against_flops_and_with_bands(data: Tidy) -> None:
+    figure = variance_reductions.draw(data)
+    column, axes = data.columns[0], figure.axes[1]
+    row = next(row for row in data.rows if row.key == "zo-multiple")
+    spent = data.curves(column, row)["forward_equivalents"].max()
+    forward = compare.cost(data, column, row)["forward_flops"]
+    ends = [max(line.get_xdata()) for line in axes.lines]  # type: ignore[type-var]
+    assert max(ends) == pytest.approx(spent * forward / 1e9)
+    assert figure.axes[-1].get_xlabel() == "computation [GFLOP]"
+    curves = data.curves(column, row).dropna(subset=["validation_accuracy"]).query("step > 0")
+    seeds = 100 * curves.groupby("step")["validation_accuracy"].agg(["min", "max"])
+    zeroth = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (zeroth.min(), zeroth.max()) == pytest.approx((seeds["min"].min(), seeds["max"].max()))
+
+
+def test_strategies_that_are_not_run_have_no_panel(tmp_path: Path) -> None:
+    one = study(tmp_path / "one", methods=("bp-vanilla", "zo-svrg"), tasks=("r8-4",), seeds=(0,))
+    shown = [axes for axes in variance_reductions.draw(one).axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in shown] == ["SVRG"]
+    none = study(tmp_path / "none", methods=("bp-vanilla",), tasks=("r8-4",), seeds=(0,))
+    assert not variance_reductions.draw(none).axes
+
+
+def test_no_labels_of_the_cost_figure_collide(data: Tidy) -> None:
+    figure = cost.draw(data)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        for one, other in pairwise(boxes):
+            assert not one.overlaps(other)
+        assert max(box.x1 for box in boxes) <= figure.bbox.x1
 
 
 def test_tasks_of_equal_cost_share_a_panel(data: Tidy) -> None:
@@ -84,8 +163,7 @@ def test_circles_stand_at_time_and_accuracy_with_their_interval(data: Tidy) -> N
         assert circle.get_offsets()[0].tolist() == pytest.approx([seconds, accuracy.mean])
         low, high = bar.lines[2][0].get_segments()[0][:, 1]
         assert (low, high) == pytest.approx(accuracy.interval)
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert [text for text in texts if text.strip()] == [row.label for row in data.trained]
+    assert labels(figure) == [row.label for row in data.trained]
     assert "3 seeds; bars: 95% interval" in figure.legends[1].get_title().get_text()
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gradcost.accounting.flops import count_flops
 from gradcost.accounting.memory import PeakMemory
-from gradcost.estimators import Directions, load
+from gradcost.estimators import load
+from gradcost.estimators.directions import Directions
 from gradcost.models.dropout import disable_dropout
 from gradcost.models.frozen import FrozenLinear, freeze_linears
 from tests.models.architectures import BUILDERS, DoublePrecision, Example, make

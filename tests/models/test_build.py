@@ -72,7 +72,8 @@ def test_checkpointing_refuses_parameters_that_are_not_the_model_s_own(manifest_
 
 def test_a_model_in_four_bits_is_finetuned_with_exact_jvps(llama_folder, tmp_path):
     """bitsandbytes' own layers give wrong ones under torch.func, in silence."""
-    from gradcost.estimators import Directions, load
+    from gradcost.estimators import load
+    from gradcost.estimators.directions import Directions
 
     store.prepare({"source": {"folder": str(llama_folder)}}, {}, tmp_path)
     ready = made(tmp_path, model={"quantisation": "nf4"})

@@ -34,7 +34,7 @@ def test_the_best_method_and_the_reference(data: Tidy, tmp_path: Path) -> None:
     rival = compare.best(data, data.columns[0], families=("fmad", "zo"))
     assert best is not None
     assert rival is not None
-    assert (best.key, rival.key) == ("bp-vanilla", "fmad-multiple")
+    assert (best.key, rival.key) == ("bp-vanilla", "zo-multiple")  # of equals, the first
     assert compare.best(data, data.columns[0], families=("other",)) is None
     assert compare.reference(data).key == "bp-vanilla"
     for methods, wanted in (
@@ -78,9 +78,55 @@ def test_only_completed_runs_enter_means_and_differences(tmp_path: Path) -> None
 
 def test_forward_mode_and_zeroth_order_are_paired(data: Tidy) -> None:
     pairs = compare.pairs(data)
-    assert [pair.strategy for pair in pairs] == ["vanilla", "multiple"]
+    assert [pair.strategy for pair in pairs] == [
+        "vanilla", "accumulate", "multiple", "adaptive", "svrg", "sparse",
+    ]  # fmt: skip
+    assert {pair.zo.key for pair in pairs}.isdisjoint({"mezo", "signzo"})
+    for pair in pairs:
+        assert pair.fmad.key == pair.zo.key.replace("zo-", "fmad-")
     same = compare.equal(data, pairs[0].fmad, pairs[0].zo)
     assert (same.equal, same.n, same.largest) == (6, 6, 0.0)
+
+
+def test_what_runs_as_published_is_no_partner_and_no_departure(data: Tidy) -> None:
+    shown = dict(data.presentation)
+    shown["methods"] = [
+        *shown["methods"],
+        {"name": "zo-vanilla-published", "label": "published", "family": "zo"},
+        {"name": "fmad-svrg-published", "label": "published", "family": "fmad"},
+    ]
+    renamed = data.runs.replace(
+        {"method": {"zo-vanilla": "zo-vanilla-published", "fmad-svrg": "fmad-svrg-published"}}
+    )
+    published = Tidy(renamed, data.history, shown)
+    assert {row.key for row in published.rows} >= {"zo-vanilla-published", "fmad-svrg-published"}
+    assert [pair.strategy for pair in compare.pairs(published)] == [
+        "accumulate", "multiple", "adaptive", "sparse",
+    ]  # fmt: skip
+    bases = compare.departures(published)
+    assert [row.key for row in bases] == ["bp-checkpointing", "fmad-vanilla"]
+    assert not any(row.published for rows in bases.values() for row in rows)
+
+
+def test_a_strategy_departs_from_its_own_family(data: Tidy) -> None:
+    found = {base.key: [row.key for row in rows] for base, rows in compare.departures(data).items()}
+    strategies = ["accumulate", "multiple", "adaptive", "svrg", "sparse"]
+    assert found == {
+        "bp-checkpointing": ["bp-accumulate"],
+        "fmad-vanilla": [f"fmad-{name}" for name in strategies],
+        "zo-vanilla": [*(f"zo-{name}" for name in strategies), "mezo", "signzo"],
+    }
+
+
+def test_a_run_that_ended_early_leaves_the_cost_of_a_step_alone(data: Tidy, tmp_path: Path) -> None:
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    runs = data.runs.copy()
+    first = (runs["method"] == "zo-svrg") & (runs["task"] == column.task) & (runs["seed"] == 0)
+    runs.loc[first, ["outcome", "forward_equivalents"]] = ["diverged", 100.0]
+    one = Tidy(runs, data.history, data.presentation)
+    wanted = METHODS["zo-svrg"].forwards
+    found = compare.cost(one, column, rows["zo-svrg"])["forward_equivalents"]
+    assert found == pytest.approx(wanted, abs=1e-6)
 
 
 def test_the_target_is_common_and_a_late_method_does_not_reach_it(data: Tidy) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gradcost.results import paper
+from gradcost.study import config
 
 
 def test_every_cell_of_the_tables_is_there_once() -> None:
     numbers = paper.table()
-    assert numbers.groupby("table").size().to_dict() == {"3": 17 * 7, "4": 6 * 3, "9": 16 * 7}
+    assert numbers.groupby("table").size().to_dict() == {
+        "3": 17 * 7, "4": 6 * 3, "9": 16 * 7, "12": 1,
+    }  # fmt: skip
     assert not numbers.duplicated(["table", "row", "column"]).any()
     blank = numbers[numbers["value"].isna()]
     assert set(blank["row"]) == {"mezo"}
     assert len(blank) == 2 * 4
-    assert set(numbers.loc[numbers["table"] != "4", "column"]) == set(paper.DATASETS)
+    assert set(numbers.loc[numbers["table"].isin(["3", "9"]), "column"]) == set(paper.DATASETS)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +48,21 @@ def test_spot_checks(table: str, row: str, column: str, value: float) -> None:
 
 def test_what_the_paper_does_not_have_is_none() -> None:
     assert paper.accuracy("mezo", "mmlu") is None
+    assert paper.accuracy("signzo", "boolq") is None
     assert paper.accuracy("bp-vanilla", "r8") is None
     assert paper.variation("no-finetuning", "agnews") is None
+
+
+def test_signzo_is_from_another_table() -> None:
+    assert paper.number("3", "signzo", "agnews") is None
+    assert paper.accuracy("signzo", "agnews") == 82.6
+
+
+def test_rows_are_called_as_the_methods_of_the_configuration() -> None:
+    study = config.read(Path(__file__).parents[2] / "config.yaml")
+    for name in study.experiments["accuracy"].methods:
+        assert paper.accuracy(name, "agnews") is not None, name
+    assert set(paper.table()["row"]) == set(study.experiments["accuracy"].methods)
 
 
 def test_iterations_times_cost_is_the_total_of_table_4() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from tests.results.synthetic import presentation, study, write_run
 
 ROOT = Path(__file__).parents[2]
 CHOSEN = ROOT / "workflow/scales/demo-learning-rates.csv"
+SCREENINGS = ("learning-rates", "learning-rates-of-signs")
 
 
 def screened(root: Path, finals: dict[str, tuple[float, float, record.Outcome]]) -> pd.DataFrame:
@@ -89,7 +91,7 @@ def table() -> pd.DataFrame:
 
 def tuned_as(method: str) -> str:
     """Whose rate a method takes: that of the one whose gradient it computes or approaches."""
-    return {"bp-checkpointing": "bp-vanilla"}.get(method, method.replace("zo-", "fmad-"))
+    return {"bp-checkpointing": "bp-vanilla"}.get(method, re.sub("^zo-", "fmad-", method))
 
 
 def test_the_demo_trains_with_the_rates_that_were_chosen(
@@ -126,7 +128,8 @@ def test_every_candidate_of_the_screening_is_in_the_file(
 ) -> None:
     planned = {
         (run.task, run.method, run.setting): runs.spec(demo, run)["hyperparameters"]
-        for run in runs.plan(demo)["learning-rates"]
+        for grid in SCREENINGS
+        for run in runs.plan(demo)[grid]
     }
     listed = table.set_index(["task", "method", "setting"])
     assert list(listed.index) == list(planned)
@@ -135,8 +138,15 @@ def test_every_candidate_of_the_screening_is_in_the_file(
         assert listed.loc[name, "learning_rate"] == used["learning_rate"]
 
 
+def test_no_rate_was_chosen_at_the_edge_of_its_grid(table: pd.DataFrame) -> None:
+    for _, candidates in table.groupby(["task", "method"]):
+        chosen = candidates[candidates["chosen"]].iloc[0]
+        tried = candidates.loc[candidates["optimizer"] == chosen["optimizer"], "learning_rate"]
+        assert tried.min() < chosen["learning_rate"] < tried.max(), chosen["method"]
+
+
 def test_no_seed_is_both_screened_and_reported(demo: config.Study, table: pd.DataFrame) -> None:
     screened = {int(seed) for seeds in table["seeds"] for seed in seeds.split()}
     grids = runs.plan(demo)
-    assert screened == {run.seed for run in grids["learning-rates"]}
+    assert screened == {run.seed for grid in SCREENINGS for run in grids[grid]}
     assert not screened & {run.seed for run in grids["accuracy"]}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from gradcost.results import compare
-from gradcost.results.tidy import HISTORY, MANIFEST, RUNS, Tidy, aggregate
+from gradcost.results.tidy import HISTORY, MANIFEST, RUNS, Row, Tidy, aggregate
 from gradcost.study import record
-from gradcost.study.files import read_json
+from gradcost.study.files import read_json, write_json
 from tests.results.synthetic import FAILURES, METHODS, SEEDS, TASKS, presentation, study, write_run
 
 SMALL = {"methods": ("bp-vanilla", "fmad-vanilla", "zo-vanilla"), "tasks": ("r8-4",)}
@@ -44,6 +45,65 @@ def test_rows_hold_what_the_records_hold(tmp_path: Path) -> None:
     assert (untrained["steps"] == 0).all()
     history = data.history.query("method == 'zo-multiple' and task == 'r8-4' and seed == 1")
     assert history["step"].tolist() == list(range(301))
+
+
+def test_rows_hold_what_distinguishes_a_method(tmp_path: Path) -> None:
+    runs = study(tmp_path, tasks=("r8-4",), seeds=(0,)).runs.set_index("method")
+    assert runs["variance_reduction"].dropna().to_dict() == {
+        # the configuration leaves both settings of adaptive at their defaults
+        f"{family}-{kind}": text
+        for kind, text, families in (
+            ("accumulate", '{"kind":"accumulate","window":10}', ("bp", "fmad", "zo")),
+            ("adaptive", '{"calibration":4,"kind":"adaptive","momentum":0.9}', ("fmad", "zo")),
+            ("svrg", '{"kind":"svrg","snapshot_every":5}', ("fmad", "zo")),
+        )
+        for family in families
+    }
+    assert runs.index[runs["objective"] == "label-words"].tolist() == ["mezo"]
+    assert runs.index[runs["trainable"] == "sparse"].tolist() == ["zo-sparse", "fmad-sparse"]
+    assert set(runs["share"].dropna()) == {0.01}
+    assert runs["clip_norm"].isna().all()
+    # of the estimator that a variance reduction wraps
+    assert runs.loc["zo-svrg", ["epsilon", "perturbations", "at_once"]].tolist() == [1e-3, 1, 1]
+    assert '"distribution":"normal"' in runs.loc["zo-svrg", "estimator"]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        {"kind": "gone", "base": {"kind": "zeroth-order", "epsilon": 1e-2}, "window": 3},
+        {"kind": "zeroth-order", "epsilon": 1e-2, "gone": True},
+    ],
+)
+def test_settings_that_have_gone_since_are_kept_as_they_are(
+    estimator: dict[str, object], tmp_path: Path
+) -> None:
+    shown = presentation(("zo-vanilla",), ("r8-4",), seeds=(0,))
+    folder = write_run(tmp_path, shown["runs"][0])
+    written = read_json(folder / record.RECORD)
+    written["spec"]["method"] |= {"estimator": estimator, "variance_reduction": {"kind": "gone"}}
+    write_json(folder / record.RECORD, written)
+    aggregate([folder], shown, tmp_path / "tidy")
+    one = Tidy.load(tmp_path / "tidy").runs.iloc[0]
+    assert json.loads(one["estimator"]) == estimator
+    assert one["epsilon"] == 1e-2
+    assert one["variance_reduction"] == '{"kind":"gone"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "family", "strategy", "published"),
+    [
+        ("fmad-svrg", "fmad", "svrg", False),
+        ("zo-sparse-published", "zo", "sparse", True),
+        ("mezo", "zo", "mezo", False),
+        ("bp-checkpointing", "bp", "checkpointing", False),
+    ],
+)
+def test_a_name_says_family_and_strategy(
+    method: str, family: str, strategy: str, published: bool
+) -> None:
+    row = Row(method, "default", "a label", family)
+    assert (row.strategy, row.published) == (strategy, published)
 
 
 def test_rows_and_columns_come_in_the_order_of_the_presentation(tmp_path: Path) -> None:
@@ -100,7 +160,7 @@ def test_the_manifest_counts_what_the_tables_hold(tmp_path: Path) -> None:
     manifest = read_json(tmp_path / "tidy" / MANIFEST)
     assert manifest["runs"] == len(data.runs)
     assert manifest["outcomes"] == {
-        "completed": 42, "diverged": 2, "out-of-memory": 1, "missing": 3,
+        "completed": 102, "diverged": 2, "out-of-memory": 1, "missing": 3,
     }  # fmt: skip
     assert manifest["history_rows"] == len(data.history)
 

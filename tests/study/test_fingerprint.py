@@ -92,7 +92,7 @@ def test_the_settings_of_estimators_read_from_their_files_are_their_fields():
         for name, field in fields.items():
             default = model.model_fields[name].default
             if dataclasses.is_dataclass(field.default):
-                assert type(field.default)(**default) == field.default
+                assert type(field.default)(**default.model_dump()) == field.default
             else:
                 assert default == field.default
 

@@ -12,6 +12,7 @@ import pytest
 
 from gradcost.figures import cost as cost_figure
 from gradcost.figures import learning_curves, trade_off
+from gradcost.figures import variance_reductions as variance_reductions_figure
 from gradcost.figures.save import save
 from gradcost.results import screening
 from gradcost.results.tidy import Tidy
@@ -22,6 +23,7 @@ from gradcost.tables import (
     learning_rates,
     numbers,
     provenance,
+    variance_reductions,
 )
 from tests.results.synthetic import FAILURES, study
 
@@ -40,11 +42,14 @@ def lay_out(data: Tidy, root: Path) -> Path:
     out.mkdir(parents=True)
     tables = {
         "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
-        "numbers": numbers, "provenance": provenance,
+        "numbers": numbers, "provenance": provenance, "variance-reductions": variance_reductions,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
-    figures = {"learning-curves": learning_curves, "cost": cost_figure, "trade-off": trade_off}
+    figures = {
+        "learning-curves": learning_curves, "cost": cost_figure, "trade-off": trade_off,
+        "variance-reductions": variance_reductions_figure,
+    }  # fmt: skip
     for name, drawing in figures.items():
         save(drawing.draw(data), out / f"{name}.pdf")
     screening.choose(data).to_csv(root / "screening.csv", index=False)
@@ -82,7 +87,7 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
     assert "Overfull" not in log
     assert "undefined" not in log
     text = text_of(pdf)
-    for part in ("77.0", "48 runs", "12 pairs of FMAD and ZO", "target is 61", "The demo scale"):
+    for part in ("77.0", "108 runs", "36 pairs of FMAD and ZO", "target is 61", "The demo scale"):
         assert part in text
     assert str(tmp_path).encode() not in pdf.read_bytes()
 
@@ -93,7 +98,7 @@ def test_a_report_on_failed_runs_says_so(tmp_path: Path) -> None:
     done = typeset(folder, tmp_path / "work")
     assert done.returncode == 0, done.stdout[-3000:]
     text = text_of(tmp_path / "work" / "report.pdf")
-    for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 48 runs 42"):
+    for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 108 runs 102"):
         assert part in text
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcost.results import screening
+from gradcost.results import compare, screening
 from gradcost.results.statistics import summarise
 from gradcost.results.tidy import Tidy
 from gradcost.tables import (
@@ -22,10 +22,11 @@ from gradcost.tables import (
     numbers,
     provenance,
     sentences,
+    variance_reductions,
 )
 from tests.results.synthetic import study
 
-MODULES = [accuracy, cost, hyperparameters, numbers, provenance]
+MODULES = [accuracy, cost, hyperparameters, numbers, provenance, variance_reductions]
 
 
 def line_of(text: str, label: str) -> list[str]:
@@ -69,7 +70,7 @@ def test_failures_stand_in_their_cells(failed: Tidy) -> None:
     assert "($n=1$)" in line_of(text, "FMAD-Vanilla")[1]
     assert "1 of 3 out-of-memory" in line_of(text, "BP-Vanilla")[1]
     assert "3 of 3 missing" in text
-    assert "42 completed" in provenance.render(failed)
+    assert "102 completed" in provenance.render(failed)
     assert "FMAD-Vanilla on Reuters topics, 2 of 3 diverged" in sentences.outcomes(failed)
     assert line_of(hyperparameters.render(failed).partition("20 News")[2], "ZO-Mul")[1] == "no run"
 
@@ -79,7 +80,8 @@ def test_pairs_that_differ_are_counted_with_the_largest_gap(data: Tidy) -> None:
     one = (runs["method"] == "zo-vanilla") & (runs["task"] == "r8-4") & (runs["seed"] == 0)
     runs.loc[one, "test_accuracy"] += 0.0125
     text = sentences.pairs(Tidy(runs, data.history, data.presentation))
-    assert "11 end at exactly the same test accuracy; the largest difference is 1.25" in text
+    assert "35 end at exactly the same test accuracy; the largest difference is 1.25" in text
+    assert text.endswith("Those that differ are of Vanilla.")
 
 
 def test_many_tasks_are_stacked(data: Tidy) -> None:
@@ -102,9 +104,77 @@ def test_costs_and_the_common_target(data: Tidy) -> None:
 def test_hyperparameters_are_those_of_the_runs(data: Tidy) -> None:
     text = hyperparameters.render(data)
     assert line_of(text, "ZO-Multiple")[1:] == [
-        "SGD", "$10^{-2}$", "16", "300", "$10^{-3}$", "10", "10",
+        "SGD", "$10^{-2}$", "16", "300", "$10^{-3}$", "10", "10", "",
     ]  # fmt: skip
     assert line_of(text, "No Finetuning")[1] == "not trained"
+
+
+def test_particulars_tell_methods_apart(data: Tidy) -> None:
+    text = hyperparameters.render(data)
+    for label, wanted in {
+        "BP-Accumulate": "window 10, checkpointing",
+        "FMAD-Adaptive": "calibration 4, momentum 0.9",
+        "ZO-SVRG": "snapshot every 5 epochs",
+        "FMAD-Sparse": r"1 \% of the weights",
+        "MeZO": "label words",
+        "ZO-Vanilla": "",
+    }.items():
+        assert line_of(text, label)[-1] == wanted
+    assert line_of(text, "SignZO")[1] == "sign"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"clip_norm": 1.0}, "norm clipped to 1"),
+        ({"trainable": "all"}, "all parameters"),
+        ({"frozen_linears": False}, "stock linears"),
+        ({"frozen_linears": None}, ""),  # of a record that does not say
+        ({"variance_reduction": '{"kind":"published-sparse","share":0.01}'},
+         "1 % of the parameters"),
+        ({"variance_reduction": '{"kind":"unknown","some_size":3}'}, "some size 3"),
+        ({"estimator": '{"kind":"zeroth-order","difference":"one-sided"}'}, "one-sided"),
+        ({"estimator": '{"directions":{"distribution":"low-rank","rank":2,"normalise":true}}'},
+         "low-rank directions of rank 2, normalised"),
+        ({"estimator": '{"kind":"zeroth-order-in-place","directions":{"variance":4.0}}'},
+         "in place, of variance 4"),
+    ],
+)  # fmt: skip
+def test_particulars_of_a_run(changes: dict[str, object], wanted: str, data: Tidy) -> None:
+    run = data.runs.query("method == 'zo-vanilla'").iloc[0].astype(object)
+    assert hyperparameters.particulars(run) == ""
+    for key, value in changes.items():
+        run[key] = value
+    assert hyperparameters.particulars(run) == wanted
+
+
+def test_families_stand_apart(data: Tidy) -> None:
+    for module, rows in ((accuracy, 1), (cost, 2), (hyperparameters, 2)):
+        text = module.render(data)
+        gaps = text.count(latex.GAP + "\n")
+        assert gaps == rows * (2 if module is cost else 3)
+        assert f"{latex.GAP}\nZO-Vanilla" in text
+
+
+def test_a_strategy_stands_beside_its_vanilla(data: Tidy) -> None:
+    text = variance_reductions.render(data)
+    svrg = line_of(text, "FMAD-SVRG")
+    assert svrg[1:3] == [r"\textbf{\boldmath $+2.8$}", "[$+1.5$, $+4.0$]"]
+    assert svrg[5:] == ["4.43", "2.2", "2.2", "1.0"]
+    assert line_of(text, "MeZO")[1:3] == ["$+5.1$", "[$-2.0$, $+12.2$]"]
+    assert "minus BP-Checkpointing" in text.partition("BP-Accumulate")[0]
+
+
+def test_what_is_bold_is_what_the_interval_carries(data: Tidy) -> None:
+    column = data.columns[0]
+    for base, rows in compare.departures(data).items():
+        for row in rows:
+            summary = compare.difference(data, column, row, base)
+            assert summary is not None
+            assert summary.interval is not None
+            low, high = summary.interval
+            bold = "textbf" in line_of(variance_reductions.render(data), row.label)[1]
+            assert bold == (low > 0 or high < 0)
 
 
 def test_every_candidate_of_the_screening_is_shown(tmp_path: Path) -> None:
@@ -142,7 +212,7 @@ def test_a_screening_without_records_still_renders(tmp_path: Path) -> None:
 def test_provenance_tells_trained_from_kept(data: Tidy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(provenance.STARTED, "2026-11-22T12:01:00+02:00")  # seeds 1 and 2 are later
     assert provenance.trained(data) == (
-        "32 by the workflow as started 2026-11-22 10:01 UTC, 16 kept from before"
+        "72 by the workflow as started 2026-11-22 10:01 UTC, 36 kept from before"
     )
     assert provenance.trained(data) in provenance.render(data)
     monkeypatch.delenv(provenance.STARTED)
@@ -175,10 +245,10 @@ def test_words_follow_the_interval() -> None:
 
 def test_sentences_say_what_the_data_say(data: Tidy) -> None:
     found = numbers.results(data)
-    assert found["runs"] == "48"
-    assert found["say/compared"] == "7 methods and, as a floor, of no training at all"
-    assert "12 pairs" in found["say/pairs"]
-    assert "directions, all end at exactly the same test accuracy." in found["say/pairs"]
+    assert found["runs"] == "108"
+    assert found["say/compared"] == "17 methods and, as a floor, of no training at all"
+    assert "36 pairs" in found["say/pairs"]
+    assert "draws, all end at exactly the same test accuracy." in found["say/pairs"]
     assert "Of their 6 pairs of runs, all end at exactly" in found["say/checkpointing"]
     for text in found.values():  # a place is named once
         assert not re.search(r"On ([^,.]+), On ", text)
@@ -188,9 +258,59 @@ def test_sentences_say_what_the_data_say(data: Tidy) -> None:
     assert found["gap/r8-4/zo-vanilla"] == "$+16.8$"
 
 
+def test_a_strategy_is_said_to_help_only_where_its_interval_says_so(data: Tidy) -> None:
+    places = "On Reuters topics and 20 Newsgroups, the interval of the difference to "
+    assert sentences.reductions(data) == (
+        f"{places}BP-Checkpointing holds zero for BP-Accumulate~(1.0). "
+        f"{places}FMAD-Vanilla lies above zero for FMAD-Multiple~(5.5) and FMAD-SVRG~(2.2); "
+        "lies below zero for FMAD-Accumulate~(1.0); holds zero for FMAD-Adaptive~(1.0). "
+        f"{places}ZO-Vanilla lies above zero for ZO-Multiple~(10) and ZO-SVRG~(2.2); "
+        "lies below zero for ZO-Accumulate~(1.0); holds zero for ZO-Adaptive~(1.0)."
+    )
+    assert sentences.others(data) == (
+        f"{places}FMAD-Vanilla lies below zero for FMAD-Sparse~(1.5). "
+        f"{places}ZO-Vanilla lies below zero for ZO-Sparse~(1.0); "
+        "holds zero for MeZO~(1.0) and SignZO~(1.0)."
+    )
+
+
+def test_a_strategy_without_an_interval_has_none_claimed(tmp_path: Path) -> None:
+    methods = ("zo-vanilla", "zo-svrg", "mezo")
+    single = study(tmp_path / "single", methods=methods, tasks=("r8-4",), seeds=(0,))
+    assert sentences.reductions(single).endswith("needs more than one seed for ZO-SVRG~(2.2).")
+    gone = {("r8-4", "zo-svrg", seed): None for seed in (0, 1, 2)}
+    missing = study(tmp_path / "missing", gone, methods=methods, tasks=("r8-4",))
+    said = sentences.reductions(missing)
+    assert said.endswith("lacks a pair of completed runs for ZO-SVRG~(---).")
+    assert "No method is run" in sentences.reductions(
+        study(tmp_path / "none", methods=("zo-vanilla",), tasks=("r8-4",))
+    )
+
+
+def test_costs_of_forward_mode_are_said_with_their_strategies(data: Tidy) -> None:
+    text = sentences.forward_or_zeroth(data)
+    assert "0.55 (Multiple) to 1.5 (Sparse) times the FLOPs" in text
+
+
+def test_settings_in_the_prose_are_those_of_the_runs(data: Tidy, tmp_path: Path) -> None:
+    found = numbers.results(data)
+    assert {key: text for key, text in found.items() if key.startswith("setting/")} == {
+        "setting/perturbations": "10", "setting/share": "1", "setting/window": "10",
+        "setting/calibration": "4", "setting/momentum": "0.9", "setting/snapshot-every": "5",
+    }  # fmt: skip
+    none = numbers.results(study(tmp_path, methods=("bp-vanilla",), seeds=(0,)))
+    assert none["setting/window"] == latex.DASH
+
+
 @pytest.mark.parametrize(
     "methods",
-    [("bp-vanilla",), ("zo-vanilla",), ("no-finetuning",), ("fmad-vanilla", "zo-multiple")],
+    [
+        ("bp-vanilla",),
+        ("zo-vanilla",),
+        ("no-finetuning",),
+        ("fmad-vanilla", "zo-multiple"),
+        ("mezo", "signzo"),
+    ],
 )
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
 def test_sentences_hold_for_any_choice_of_methods(

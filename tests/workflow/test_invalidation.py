@@ -54,15 +54,15 @@ def test_a_finished_study_has_nothing_to_do(study):
         # one estimator
         (
             "src/gradcost/estimators/forward_mode.py",
-            "total /= self.perturbations",
-            "total /= 1 * self.perturbations",
+            "jvp.reshape(1)",
+            "(1 * jvp).reshape(1)",
             trains("fmad-vanilla") | DOWNSTREAM,
         ),
         # what all estimators that draw share, and backprop does not
         (
             "src/gradcost/estimators/directions.py",
-            "sorted(params)",
-            "sorted(list(params))",
+            "for name in sorted(params):\n            start",
+            "for name in sorted(list(params)):\n            start",
             trains("fmad-vanilla", "zo-vanilla") | DOWNSTREAM,
         ),
         (
@@ -165,8 +165,8 @@ def test_code_edited_while_a_job_waits_fails_the_job_with_the_reason(study):
             time.sleep(0.01)
         study.edit(
             "src/gradcost/estimators/forward_mode.py",
-            "total /= self.perturbations",
-            "total /= 2 * self.perturbations",
+            "jvp.reshape(1)",
+            "(2 * jvp).reshape(1)",
         )
         output, _ = running.communicate(timeout=120)
     assert running.returncode != 0
@@ -177,8 +177,8 @@ def test_code_edited_while_a_job_waits_fails_the_job_with_the_reason(study):
     # planned anew with the old code again, the rest is done and nothing else
     study.edit(
         "src/gradcost/estimators/forward_mode.py",
-        "total /= 2 * self.perturbations",
-        "total /= self.perturbations",
+        "(2 * jvp).reshape(1)",
+        "jvp.reshape(1)",
     )
     missing = [seed for seed in (0, 1) if seed not in left]
     assert study.planned() == trains("fmad-vanilla", seeds=missing) | DOWNSTREAM

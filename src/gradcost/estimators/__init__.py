@@ -16,9 +16,8 @@ from importlib import import_module
 from typing import Any
 
 from gradcost.estimators.base import Estimate, Estimator, FiniteSumLoss, LossFn, Params
-from gradcost.estimators.directions import Directions
 
-__all__ = ["Directions", "Estimate", "Estimator", "FiniteSumLoss", "LossFn", "Params", "load"]
+__all__ = ["Estimate", "Estimator", "FiniteSumLoss", "LossFn", "Params", "load"]
 
 
 def load(kind: str, base: Estimator | None = None, **settings: Any) -> Any:
@@ -39,5 +38,6 @@ def load(kind: str, base: Estimator | None = None, **settings: Any) -> Any:
     if base is not None:
         settings["base"] = base
     if "directions" in settings:
-        settings["directions"] = Directions(**settings["directions"])
+        drawn = import_module(f"{__name__}.directions")
+        settings["directions"] = drawn.Directions(**settings["directions"])
     return getattr(module, "".join(part.capitalize() for part in stem.split("_")))(**settings)

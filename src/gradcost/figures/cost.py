@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,13 +22,16 @@ QUANTITIES = {
 @styled
 def draw(data: Tidy) -> Figure:
     """Counted, hence without interval; tasks that agree within one percent share a panel."""
-    groups = _groups(data)
-    height = 0.35 + sum(0.35 + 0.19 * len(data.trained) for _ in groups)
+    groups, places = _groups(data), _places(data.trained)
+    height = 0.35 + len(groups) * (0.35 + 0.175 * (max(places, default=0) + 1))
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    grid = figure.subplots(len(groups), len(QUANTITIES), squeeze=False, sharex="col", sharey=True)
+    grid = figure.subplots(
+        len(groups), len(QUANTITIES), squeeze=False, sharex="col", sharey=True,
+        gridspec_kw={"wspace": 0.08},
+    )  # fmt: skip
     for panels, (title, costs) in zip(grid, groups, strict=True):
         for axes, key in zip(panels, QUANTITIES, strict=True):
-            _bars(axes, data.trained, costs, key)
+            _bars(axes, data.trained, places, costs, key)
         panels[0].set_title(title, loc="left")
     for axes, (label, _) in zip(grid[-1], QUANTITIES.values(), strict=True):
         axes.set_xlabel(label)
@@ -48,26 +53,33 @@ def _groups(data: Tidy) -> list[tuple[str, pd.DataFrame]]:
     return [(", ".join(c.label for c in columns), costs) for columns, costs in groups]
 
 
-def _bars(axes: Axes, rows: list[Row], costs: pd.DataFrame, key: str) -> None:
+def _places(rows: list[Row]) -> list[float]:
+    """Where the bars stand, from above: evenly, with a gap between families."""
+    changes = [a.family != b.family for a, b in pairwise(rows)]
+    return [index + 0.5 * sum(changes[:index]) for index in range(len(rows))]
+
+
+def _bars(axes: Axes, rows: list[Row], places: list[float], costs: pd.DataFrame, key: str) -> None:
     scale = QUANTITIES[key][1]
-    for place, row in enumerate(rows):
-        value = float(costs[key].iloc[place]) * scale
+    for place, row, cost in zip(places, rows, costs[key], strict=True):
+        value = float(cost) * scale
         style = look(row)
         known = np.isfinite(value)
         if known:
             axes.hlines(place, 0, value, color=style.color, linewidth=3.2, zorder=2)
             axes.plot(
                 value, place, marker=style.marker, markersize=5, color=style.color,
-                markeredgecolor=style.dark, markeredgewidth=0.7, zorder=3,
+                markerfacecolor=style.face, markeredgecolor=style.dark, markeredgewidth=0.7,
+                zorder=3,
             )  # fmt: skip
         axes.annotate(
             f"{value:#.3g}".rstrip(".") if known else "not known: no step was taken",
             (value if known else 0, place), xytext=(6, 0), textcoords="offset points",
             va="center", fontsize=7.5,
         )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
+    axes.set_yticks(places, [row.label for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(places, default=0) + 0.6, -0.6)
+    axes.margins(x=0.16)  # for the number at the longest bar
     axes.set_xlim(left=0)
-    axes.margins(x=0.14)

@@ -1,8 +1,9 @@
 """The one look of all figures: fonts, colours, lines and markers, and reproducible files.
 
 A family (BP, FMAD, ZO) has a hue and a line style, a strategy (vanilla, multiple, ...) a
-tone and a marker, so that no two methods are told apart by colour alone. The hues and tones
-are Paul Tol's medium-contrast scheme, made for colour-blind readers and for grey print.
+tone and a marker, so that no two methods are told apart by colour alone; as published, the
+marker is hollow. The hues and tones are Paul Tol's medium-contrast scheme, made for
+colour-blind readers and for grey print.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ _STRATEGIES = {  # strategy -> tone, marker
     "svrg": (1, "P"),
     "sparse": (0, "X"),
     "mezo": (0, "*"),
+    "signzo": (1, "<"),
+}
+# BP's lie on or near one another against iterations
+_DASHES_OF_BP: dict[str, Any] = {
+    "checkpointing": (0, (1.2, 1.2)),
+    "accumulate": (0, (6, 1.2, 1.2, 1.2)),
 }
 _RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
@@ -80,6 +87,7 @@ class Look:
 
     color: str
     dark: str
+    face: str  # of the marker
     linestyle: Any
     marker: str
     zorder: float
@@ -87,14 +95,15 @@ class Look:
 
 def look(row: Row) -> Look:
     """The look of a method. ZO lies over FMAD, dashed, so that both show where they coincide."""
-    strategy = row.method.rpartition("-")[2]
-    tone, marker = _STRATEGIES.get(strategy, (1, "o"))
+    tone, marker = _STRATEGIES.get(row.strategy, (1, "o"))
     linestyle = ":" if row.setting != "default" else _DASHES[row.family]
-    if strategy == "checkpointing":  # coincides with vanilla against iterations
-        linestyle = (0, (1.2, 1.2))
-    order = 2 + list(_DASHES).index(row.family) * 0.2 + (strategy != "vanilla") * 0.05
+    if row.family == "bp":
+        linestyle = _DASHES_OF_BP.get(row.strategy, linestyle)
+    order = 2 + list(_DASHES).index(row.family) * 0.2 + (row.strategy != "vanilla") * 0.05
     light, dark = _TONES[row.family]
-    return Look((light, dark)[tone], dark, linestyle, marker, order)
+    color = (light, dark)[tone]
+    face = "white" if row.published else color
+    return Look(color, dark, face, linestyle, marker, order)
 
 
 def context() -> AbstractContextManager[None]:
@@ -113,27 +122,50 @@ def styled(draw: Callable[[Tidy], Figure]) -> Callable[[Tidy], Figure]:
     return within
 
 
+def handle(style: Look, label: str, *, line: bool = True) -> Line2D:
+    """What a legend shows of a method: its line, if the figure has lines, and its marker."""
+    return Line2D(
+        [], [], color=style.color, linestyle=style.linestyle if line else "none",
+        marker=style.marker, markersize=4.5, markerfacecolor=style.face,
+        markeredgecolor=style.dark, markeredgewidth=0.7, label=label,
+    )  # fmt: skip
+
+
 def legend(figure: Figure, rows: Iterable[Row]) -> None:
     """One legend for the whole figure, above it, with a column for each family."""
-    families: dict[str, list[Line2D]] = {}
-    for row in rows:
-        style = look(row)
-        handle = Line2D(
-            [], [], color=style.color, linestyle=style.linestyle, marker=style.marker,
-            markersize=4.5, markeredgecolor=style.dark, markeredgewidth=0.7, label=row.label,
-        )  # fmt: skip
-        families.setdefault(row.family, []).append(handle)
-    height = max(map(len, families.values()), default=0)
-    for handles in families.values():
-        handles += [Line2D([], [], linestyle="none", label=" ")] * (height - len(handles))
+    families = _by_family(rows)
+    height = max(map(len, families), default=0)
+    handles = []
+    for of_family in families:
+        handles += [handle(look(row), row.label) for row in of_family]
+        handles += [_BLANK] * (height - len(of_family))
     figure.legend(
-        handles=[handle for handles in families.values() for handle in handles],
+        handles=handles,
         loc="outside upper center",
-        ncols=len(families),
+        ncols=max(1, len(families)),
         handlelength=3.0,
         columnspacing=3.0,
         labelspacing=0.35,
     )
+
+
+def legend_beside(figure: Figure, rows: Iterable[Row]) -> None:
+    """One legend of markers for the whole figure, on its right, with a gap between families."""
+    handles: list[Line2D] = []
+    for of_family in _by_family(rows):
+        handles += [_BLANK] * bool(handles)
+        handles += [handle(look(row), row.label, line=False) for row in of_family]
+    figure.legend(handles=handles, loc="outside right center", handlelength=1.2, labelspacing=0.45)
+
+
+def _by_family(rows: Iterable[Row]) -> list[list[Row]]:
+    families: dict[str, list[Row]] = {}
+    for row in rows:
+        families.setdefault(row.family, []).append(row)
+    return list(families.values())
+
+
+_BLANK = Line2D([], [], linestyle="none", label=" ")
 
 
 def log_x(axes: Axes) -> None:
@@ -149,12 +181,10 @@ def log_x(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(lambda *_: "")
 
 
-def seeds_text(data: Tidy) -> str:
-    """`3 seeds`, or `2 to 3 seeds` where methods differ; counts completed runs."""
+def seeds_text(data: Tidy, rows: Iterable[Row]) -> str:
+    """`3 seeds`, or `2 to 3 seeds` where the rows differ; counts completed runs."""
     counts = {
-        len(data.cell(column, row, completed=True))
-        for column in data.columns
-        for row in data.trained
+        len(data.cell(column, row, completed=True)) for row in rows for column in data.columns
     } - {0}
     if not counts:
         return "no run completed"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcost.figures.style import GREY, WIDTH, legend, log_x, look, seeds_text, styled
+from gradcost.figures.style import GREY, WIDTH, legend_beside, log_x, look, seeds_text, styled
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE
 from gradcost.results.tidy import Column, Row, Tidy
@@ -17,29 +17,23 @@ LARGEST = 480.0  # square points of the circle of the most memory
 @styled
 def draw(data: Tidy) -> Figure:
     """One panel per task; x: mean training time of a run, y: mean test accuracy."""
-    across = min(2, len(data.columns))
-    down = -(-len(data.columns) // across)
-    width = WIDTH if across == 2 else 0.7 * WIDTH
-    figure = Figure(figsize=(width, 1.25 + 2.05 * down), layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False).ravel()
+    figure = Figure(figsize=(WIDTH, 0.75 + 2.2 * len(data.columns)), layout="constrained")
+    panels = figure.subplots(len(data.columns), 1, squeeze=False)[:, 0]
     most = float(np.nanmax([1.0, *data.runs["peak_bytes"].astype(float)]))
-    for axes, column in zip(grid, data.columns, strict=False):
+    for axes, column in zip(panels, data.columns, strict=True):
         drawn = [_circle(axes, data, column, row, most) for row in data.trained]
         axes.set_title(column.label, loc="left")
-        axes.set_xlabel("training time of a run [s]")
-        axes.margins(x=0.12, y=0.1)
+        axes.set_ylabel("test accuracy [%]")
+        axes.margins(x=0.1, y=0.1)
         if any(drawn):
             log_x(axes)
-    for axes in grid[len(data.columns) :]:
-        axes.set_visible(False)
-    for axes in grid[::across]:
-        axes.set_ylabel("test accuracy [%]")
-    legend(figure, data.trained)
+    panels[-1].set_xlabel("training time of a run [s]")
+    legend_beside(figure, data.trained)
     note = (
-        f"{seeds_text(data)}; bars: {CONFIDENCE:.0%} interval over seeds; "
+        f"{seeds_text(data, data.trained)}; bars: {CONFIDENCE:.0%} interval over seeds; "
         "area: peak memory, weights included"
     )
-    _sizes(figure, grid[0], most, note)
+    _sizes(figure, panels[0], most, note)
     return figure
 
 
@@ -53,12 +47,15 @@ def _circle(axes: Axes, data: Tidy, column: Column, row: Row, most: float) -> bo
     style = look(row)
     axes.scatter(
         seconds, accuracy.mean, s=LARGEST * peak / most, color=style.color, edgecolor=style.dark,
-        alpha=0.35, linewidth=0.8, zorder=style.zorder,
+        alpha=0.22, linewidth=0.6, zorder=style.zorder - 1,
     )  # fmt: skip
     axes.errorbar(
-        seconds, accuracy.mean, yerr=accuracy.half_width, color=style.dark, linewidth=0.9,
-        linestyle="none", capsize=2, zorder=style.zorder, marker=style.marker, markersize=4,
-        markerfacecolor=style.color, markeredgecolor=style.dark, markeredgewidth=0.7,
+        seconds, accuracy.mean, yerr=accuracy.half_width, color=style.dark, alpha=0.6,
+        linewidth=0.8, linestyle="none", capsize=1.5, zorder=style.zorder,
+    )  # fmt: skip
+    axes.plot(
+        seconds, accuracy.mean, marker=style.marker, markersize=4.5, color=style.dark,
+        markerfacecolor=style.face, markeredgewidth=0.7, zorder=style.zorder + 1,
     )  # fmt: skip
     return True
 

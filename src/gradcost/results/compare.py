@@ -45,7 +45,7 @@ class Equality:
 
 @dataclass(frozen=True)
 class Pair:
-    """FMAD and ZO with the same strategy, hence with the same directions for one seed."""
+    """FMAD and ZO with the same strategy and setting, hence with the same draws for one seed."""
 
     strategy: str
     fmad: Row
@@ -163,25 +163,57 @@ def reach(data: Tidy, column: Column, row: Row, goal: float) -> Reach:
 def cost(data: Tidy, column: Column, row: Row) -> pd.Series[float]:
     """Counted cost of a step, as in `study.record.Cost`, and `seconds_per_step`; NaN if none.
 
-    Counts are equal for all seeds; the seconds are their mean.
+    Over completed runs or, without one, over all: a step is one on average over its run, and
+    a run that ended early has its snapshot spread over fewer.
     """
     keys = [
         "trainable_parameters", "total_parameters", "forward_flops", "step_flops", "model_bytes",
         "peak_bytes", "forward_equivalents", "seconds_per_step", "training_seconds",
     ]  # fmt: skip
-    found = data.cell(column, row)[keys].astype(float).mean()
+    done = data.cell(column, row, completed=True)
+    found = (data.cell(column, row) if done.empty else done)[keys].astype(float).mean()
     found["activation_bytes"] = found["peak_bytes"] - found["model_bytes"]
     return found
 
 
 def pairs(data: Tidy) -> list[Pair]:
-    """All FMAD methods that have a ZO partner."""
-    rows = {row.key: row for row in data.rows}
+    """All FMAD methods that have a ZO partner.
+
+    As published, a strategy is not the same in both, and has none.
+    """
+    described = [row for row in data.rows if not row.published]
+    zo = {(row.strategy, row.setting): row for row in described if row.family == "zo"}
     return [
-        Pair(key.removeprefix("fmad-"), row, rows[partner])
-        for key, row in rows.items()
-        if key.startswith("fmad-") and (partner := key.replace("fmad-", "zo-", 1)) in rows
+        Pair(row.key.removeprefix("fmad-"), row, zo[row.strategy, row.setting])
+        for row in described
+        if row.family == "fmad" and (row.strategy, row.setting) in zo
     ]
+
+
+def departures(data: Tidy) -> dict[Row, list[Row]]:
+    """What a family's methods depart from, and they: the same without their strategy.
+
+    BP-Accumulate departs from BP-Checkpointing, whose batches it has, and all others from
+    their family's Vanilla.
+    """
+    found: dict[Row, list[Row]] = {}
+    for family, wanted in (
+        ("bp", ("bp-checkpointing", "bp-vanilla")),
+        ("fmad", ("fmad-vanilla",)),
+        ("zo", ("zo-vanilla",)),
+    ):
+        base = next((row for key in wanted if (row := by_name(data, key)) is not None), None)
+        others = [
+            row
+            for row in data.rows
+            if row.family == family
+            and row.setting == "default"
+            and row.strategy not in ("vanilla", "checkpointing")
+            and not row.published
+        ]
+        if base is not None and others:
+            found[base] = others
+    return found
 
 
 def by_name(data: Tidy, key: str) -> Row | None:

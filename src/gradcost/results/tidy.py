@@ -17,13 +17,14 @@ from gradcost.study.files import canonical_json, digest, read_json, write_atomic
 
 RUNS, HISTORY, MANIFEST = "runs.parquet", "history.parquet", "manifest.json"
 NAME = ["model", "task", "method", "setting", "seed"]
+_Places = dict[Any, list[int]]  # NAME without its seed -> the numbers of its rows
 OUTCOMES = ["completed", "diverged", "out-of-memory", "missing"]
 
 # The columns of runs.parquet beside NAME. Accuracies and majorities are shares, times seconds.
 _TEXT = [
     "model_label", "task_label", "method_label", "family", "outcome", "reason", "optimizer",
-    "estimator", "finished", "spec", "packages", "machine", "timings", "code_digest",
-    "data_digest", "model_digest",
+    "estimator", "variance_reduction", "objective", "trainable", "finished", "spec", "packages",
+    "machine", "timings", "code_digest", "data_digest", "model_digest",
 ]  # fmt: skip
 _INTEGER = [
     "steps", "planned_steps", "batch_size", "perturbations",
@@ -32,8 +33,8 @@ _INTEGER = [
     "test_examples", "validation_examples",
 ]  # fmt: skip
 _REAL = [
-    "learning_rate", "momentum", "weight_decay", "epsilon", "forward_equivalents",
-    "training_seconds", "seconds_per_step",
+    "learning_rate", "momentum", "weight_decay", "clip_norm", "share", "epsilon",
+    "forward_equivalents", "training_seconds", "seconds_per_step",
     *(f"{split}_{key}" for split in ("validation", "test") for key in
       ("accuracy", "loss", "majority")),
 ]  # fmt: skip
@@ -45,7 +46,9 @@ _TYPES = {
     **dict.fromkeys(_REAL, pa.float64()),
     "nesterov": pa.bool_(),
     "checkpointing": pa.bool_(),
+    "frozen_linears": pa.bool_(),
 }
+PUBLISHED = "-published"  # ends the name of a method that runs as the paper's public code does
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,16 @@ class Row:
     def key(self) -> str:
         """What it is called in the numbers of the report."""
         return self.method if self.setting == "default" else f"{self.method}/{self.setting}"
+
+    @property
+    def strategy(self) -> str:
+        """What its name says beside the family: `svrg` of `zo-svrg`, `mezo` of `mezo`."""
+        return self.method.removesuffix(PUBLISHED).removeprefix(f"{self.family}-")
+
+    @property
+    def published(self) -> bool:
+        """Whether it runs as the paper's public code does, and not as its text says."""
+        return self.method.endswith(PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -137,14 +150,22 @@ class Tidy:
             if (model["name"], task["name"]) in present
         ]
 
+    @cached_property
+    def _runs(self) -> _Places:
+        return _places(self.runs)
+
+    @cached_property
+    def _histories(self) -> _Places:
+        return _places(self.history)
+
     def cell(self, column: Column, row: Row, *, completed: bool = False) -> pd.DataFrame:
         """The runs of a method on a task, by seed; with `completed`, only those that are."""
-        cell = self.runs[_selects(self.runs, column, row)].set_index("seed").sort_index()
+        cell = _select(self.runs, self._runs, column, row).set_index("seed").sort_index()
         return cell[cell["outcome"] == "completed"] if completed else cell
 
     def curves(self, column: Column, row: Row) -> pd.DataFrame:
         """The histories of the completed runs of a method on a task, by seed and step."""
-        history = self.history[_selects(self.history, column, row)]
+        history = _select(self.history, self._histories, column, row)
         seeds = self.cell(column, row, completed=True).index
         return history[history["seed"].isin(seeds)].sort_values(["seed", "step"])
 
@@ -221,7 +242,9 @@ def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:
     """The columns of runs.parquet that come from a record."""
     hyper = one.spec.get("hyperparameters") or {}
     method = one.spec.get("method") or {}
+    model = one.spec.get("model") or {}
     estimator = _with_defaults(method.get("estimator") or {})
+    reduction = _with_defaults(method.get("variance_reduction") or {})
     seconds = history.column("training_seconds").to_pylist()
     facts: dict[str, Any] = {
         "outcome": one.outcome,
@@ -229,9 +252,11 @@ def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:
         "steps": one.steps,
         "planned_steps": one.spec.get("steps"),
         **{key: hyper.get(key) for key in ("optimizer", "learning_rate", "batch_size")},
-        **{key: hyper.get(key) for key in ("momentum", "nesterov", "weight_decay")},
-        "checkpointing": method.get("checkpointing"),
+        **{key: hyper.get(key) for key in ("momentum", "nesterov", "weight_decay", "clip_norm")},
+        **{key: method.get(key) for key in ("checkpointing", "objective", "frozen_linears")},
+        **{key: model.get(key) for key in ("trainable", "share")},
         "estimator": canonical_json(estimator) if estimator else None,
+        "variance_reduction": canonical_json(reduction) if reduction else None,
         "epsilon": _setting(estimator, "epsilon"),
         "at_once": _setting(estimator, "at_once"),
         "perturbations": _setting(estimator, "perturbations"),
@@ -254,11 +279,13 @@ def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:
     return facts
 
 
-def _with_defaults(estimator: Mapping[str, Any]) -> dict[str, Any]:
-    """An estimator's settings, with those that the configuration left at their defaults."""
-    if estimator.get("kind") not in estimator_settings.kinds():
-        return dict(estimator)  # of an estimator that has since gone
-    return estimator_settings.settings_model(estimator["kind"])(**estimator).model_dump()
+def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an estimator or a variance reduction, also what the configuration left at its default."""
+    try:
+        model = estimator_settings.settings_model(str(settings.get("kind")))
+        return model(**settings).model_dump()
+    except ValueError:
+        return dict(settings)  # of a kind that has since gone, or has since other settings
 
 
 def _setting(estimator: Mapping[str, Any], key: str) -> Any:
@@ -277,10 +304,12 @@ def _named(history: pa.Table, name: Mapping[str, Any]) -> pa.Table:
     return pa.table(columns)
 
 
-def _selects(frame: pd.DataFrame, column: Column, row: Row) -> pd.Series[bool]:
-    return (
-        (frame["model"] == column.model)
-        & (frame["task"] == column.task)
-        & (frame["method"] == row.method)
-        & (frame["setting"] == row.setting)
-    )
+def _places(frame: pd.DataFrame) -> _Places:
+    """Where the rows of each cell are: found once, since everything asks for them."""
+    found = frame.groupby(NAME[:-1]).indices
+    return {name: list(places) for name, places in found.items()}
+
+
+def _select(frame: pd.DataFrame, places: _Places, column: Column, row: Row) -> pd.DataFrame:
+    name = (column.model, column.task, row.method, row.setting)
+    return frame.iloc[places.get(name, [])]

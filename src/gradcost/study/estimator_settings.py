@@ -101,7 +101,8 @@ def _model(stem: str, name: str, kind: str | None = None) -> type[BaseModel]:
             continue
         nested = _imported(home, annotation.id) if isinstance(annotation, ast.Name) else None
         if nested and nested != home:
-            fields[field] = (_model(nested, ast.unparse(annotation)), {})
+            part = _model(nested, ast.unparse(annotation))
+            fields[field] = (part, part())
         else:
             where = f"{home}.py: {name}.{field}"
             value = ... if default is None else ast.literal_eval(default)

@@ -46,14 +46,15 @@ def _block(data: Tidy, columns: list[Column]) -> str:
     rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
     second = ["Method", *["accuracy [\\%]", f"$-$ {latex.escape(reference.label)}"] * len(columns)]
     second += [paper.DATASETS[name] for name in theirs]
-    body: list[list[str] | str] = []
+    lines: list[list[str]] = []
     for row in data.rows:
         cells = [latex.escape(row.label)]
         for column in columns:
             cells += _cell(data, column, row, reference, n)
         for name in theirs:
             cells.append(latex.number(paper.accuracy(row.method, name)))
-        body.append(cells)
+        lines.append(cells)
+    body = latex.grouped(lines, [row.family for row in data.rows])
     cells = ["Majority class"]
     for column in columns:
         cells += [latex.number(compare.majority(data, column)), ""]

@@ -23,7 +23,8 @@ def render(data: Tidy) -> str:
         aim = "no target" if goal is None else rf"target {goal:.0f}\,\% on validation"
         text = f"{latex.escape(column.label)}, {aim}"
         body.append(latex.heading(text, 12, first=index == 0))
-        body += [_line(data, column, row, goal) for row in data.trained]
+        lines = [_line(data, column, row, goal) for row in data.trained]
+        body += latex.grouped(lines, [row.family for row in data.trained])
     return latex.tabular("@{}lrrrrrrrcrrr@{}", HEADER, body)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -9,29 +11,84 @@ import pandas as pd
 from gradcost.results.tidy import Tidy
 from gradcost.tables import latex
 
-OPTIMISERS = {"adamw": "AdamW", "sgd": "SGD"}  # as they are written
 HEADER = [
-    r"Method & optimiser & learning rate & batch & steps"
-    r" & $\varepsilon$ & directions & at once \\"
+    r"Method & optimiser & rate & batch & steps"
+    r" & $\varepsilon$ & directions & at once & particulars \\"
 ]
+COLUMNS = "@{}llrrrrrrl@{}"
+WIDTH = len(HEADER[0].split("&"))
 
 
 def render(data: Tidy) -> str:
     """Per task and method, read from the specs of the runs and not from the configuration."""
     body: list[list[str] | str] = []
     for index, column in enumerate(data.columns):
-        body.append(latex.heading(latex.escape(column.label), 8, first=index == 0))
+        body.append(latex.heading(latex.escape(column.label), WIDTH, first=index == 0))
+        lines = []
         for row in data.rows:
             cell = data.cell(column, row)
-            body.append([latex.escape(row.label), *_settings(cell[cell["spec"].notna()])])
-    return latex.tabular("@{}llrrrrrr@{}", HEADER, body)
+            lines.append([latex.escape(row.label), *_settings(cell[cell["spec"].notna()])])
+        body += latex.grouped(lines, [row.family for row in data.rows])
+    return latex.tabular(COLUMNS, HEADER, body)
+
+
+def particulars(run: pd.Series[Any]) -> str:
+    """What else distinguishes a method: `window 10`, `1 % of the weights`, `label words`."""
+    return ", ".join(_particulars(run))
+
+
+def _particulars(run: pd.Series[Any]) -> Iterator[str]:
+    reduction = _read(run["variance_reduction"])
+    kind = str(reduction.pop("kind", "")).removeprefix("published-")
+    for key, value in reduction.items():
+        if key == "snapshot_every":
+            yield f"snapshot every {value} epochs"
+        elif kind == "sparse" and key == "share":
+            yield f"{100 * value:g} % of the parameters"
+        else:
+            yield f"{key.replace('_', ' ')} {value}"
+    if run["trainable"] == "sparse":
+        yield f"{100 * run['share']:g} % of the weights"
+    if run["trainable"] == "all":
+        yield "all parameters"
+    if run["objective"] == "label-words":
+        yield "label words"
+    if run["checkpointing"]:
+        yield "checkpointing"
+    if pd.notna(run["frozen_linears"]) and not run["frozen_linears"]:
+        yield "stock linears"
+    if run["clip_norm"] > 0:
+        yield f"norm clipped to {run['clip_norm']:g}"
+    yield from _of_estimator(_read(run["estimator"]))
+
+
+def _read(text: Any) -> dict[str, Any]:
+    """JSON from a column, whose empty cells are not text."""
+    return json.loads(text) if isinstance(text, str) else {}
+
+
+def _of_estimator(settings: dict[str, Any]) -> Iterator[str]:
+    """Settings that have no column of their own, where they are not the usual ones."""
+    if settings.get("kind") == "zeroth-order-in-place":
+        yield "in place"
+    if settings.get("difference") == "one-sided":
+        yield "one-sided"
+    directions = settings.get("directions") or {}
+    distribution = directions.get("distribution", "normal")
+    if distribution != "normal":
+        rank = f" of rank {directions['rank']}" if distribution == "low-rank" else ""
+        yield f"{distribution} directions{rank}"
+    if directions.get("variance", 1.0) != 1.0:
+        yield f"of variance {directions['variance']:g}"
+    if directions.get("normalise"):
+        yield "normalised"
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
     if runs.empty:
-        return ["no run", *[latex.DASH] * 6]
+        return ["no run", *[latex.DASH] * (WIDTH - 3), ""]
     if runs["optimizer"].isna().all():
-        return ["not trained", *[latex.DASH] * 6]
+        return ["not trained", *[latex.DASH] * (WIDTH - 3), ""]
     return [
         _joined(_optimizer(run) for _, run in runs.iterrows()),
         *(
@@ -45,11 +102,12 @@ def _settings(runs: pd.DataFrame) -> list[str]:
                 ("at_once", latex.count),
             )
         ),
+        _joined(latex.escape(particulars(run)) for _, run in runs.iterrows()),
     ]
 
 
 def _optimizer(run: pd.Series[Any]) -> str:
-    name = latex.OPTIMIZERS.get(run["optimizer"], str(run["optimizer"]))
+    name = latex.OPTIMISERS.get(run["optimizer"], str(run["optimizer"]))
     if run["momentum"]:
         name += f", {'Nesterov ' if run['nesterov'] else ''}momentum {run['momentum']:g}"
     if run["weight_decay"]:

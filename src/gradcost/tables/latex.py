@@ -8,7 +8,14 @@ from math import floor, isfinite, log10
 from gradcost.results.statistics import Summary
 
 DASH = "---"
-OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}  # as the paper's tables write them
+GAP = r"\addlinespace"  # a line of a table's body, between groups of rows
+OPTIMISERS = {  # as they are written
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSprop",
+    "sign": "sign",
+}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -115,6 +122,16 @@ def heading(text: str, columns: int, *, first: bool) -> str:
     """A line within a table that names the group of rows below it."""
     space = "" if first else r"\addlinespace "
     return rf"{space}\multicolumn{{{columns}}}{{@{{}}l}}{{\emph{{{text}}}}} \\"
+
+
+def grouped(lines: Sequence[list[str]], groups: Sequence[object]) -> list[list[str] | str]:
+    """The lines of a table's body, with a gap wherever the group of a line is another one's."""
+    body: list[list[str] | str] = []
+    for index, line in enumerate(lines):
+        if index and groups[index] != groups[index - 1]:
+            body.append(GAP)
+        body.append(line)
+    return body
 
 
 def listing(items: Sequence[str]) -> str:

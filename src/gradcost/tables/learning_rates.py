@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from gradcost.tables import latex
-from gradcost.tables.hyperparameters import OPTIMISERS
 
 
 def render(screening: Path) -> str:
@@ -31,7 +30,9 @@ def render(screening: Path) -> str:
             for optimiser in of_method["optimizer"].dropna().unique():
                 found = of_method[of_method["optimizer"] == optimiser]
                 cells = [_cell(found[found["learning_rate"] == rate]) for rate in rates]
-                body.append([name, latex.escape(OPTIMISERS.get(optimiser, optimiser)), *cells])
+                body.append(
+                    [name, latex.escape(latex.OPTIMISERS.get(optimiser, optimiser)), *cells]
+                )
                 name = ""
             for one in of_method[of_method["optimizer"].isna()].to_dict("records"):
                 fate = latex.escape(f"{one['setting']}: {one['outcomes']}")

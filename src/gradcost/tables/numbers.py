@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
+
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE, LAST
-from gradcost.results.tidy import Tidy
+from gradcost.results.tidy import PUBLISHED, Tidy
 from gradcost.tables import latex, sentences
 
 
@@ -45,13 +47,15 @@ def results(data: Tidy) -> dict[str, str]:
         "say/best": sentences.best(data),
         "say/gap": sentences.gap(data),
         "say/pairs": sentences.pairs(data),
-        "say/multiple": sentences.multiple(data),
+        "say/reductions": sentences.reductions(data),
+        "say/others": sentences.others(data),
         "say/forward-or-zeroth": sentences.forward_or_zeroth(data),
         "say/checkpointing": sentences.checkpointing(data),
         "say/memory": sentences.memory(data),
         "say/target": sentences.target(data),
         "say/sampling": sentences.sampling(data),
     }
+    found |= {f"setting/{key}": text for key, text in _settings(data).items()}
     reference = compare.reference(data)
     for column in data.columns:
         found[f"majority/{column.key}"] = latex.number(compare.majority(data, column))
@@ -73,3 +77,21 @@ def results(data: Tidy) -> dict[str, str]:
                 f"step-milliseconds/{key}": latex.significant(1e3 * cost["seconds_per_step"]),
             }
     return found
+
+
+def _settings(data: Tidy) -> dict[str, str]:
+    """What the variance reductions were set to, as their runs have it; a dash without a run."""
+    described = data.runs[~data.runs["method"].str.endswith(PUBLISHED)]
+    reductions = [json.loads(text) for text in described["variance_reduction"].dropna().unique()]
+    found: dict[str, set[float]] = {
+        "perturbations": set(described["perturbations"].dropna()) - {1},
+        "share": set(100 * described["share"].dropna()),
+        **{
+            key.replace("_", "-"): {one[key] for one in reductions if key in one}
+            for key in ("window", "calibration", "momentum", "snapshot_every")
+        },
+    }
+    return {
+        key: latex.listing([f"{value:g}" for value in sorted(values)]) or latex.DASH
+        for key, values in found.items()
+    }

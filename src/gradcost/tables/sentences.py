@@ -88,54 +88,85 @@ def _gap(data: Tidy, column: Column) -> str:
 
 def pairs(data: Tidy) -> str:
     """Forward mode against zeroth order along the same directions."""
-    found = [compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)]
-    n = sum(one.n for one in found)
+    found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
+    n = sum(one.n for one in found.values())
     if not n:
         return "No FMAD run has a completed ZO partner here."
     all_in_all = compare.Equality(
-        sum(one.equal for one in found), n, max(one.largest for one in found)
+        sum(one.equal for one in found.values()), n, max(one.largest for one in found.values())
     )
-    return (
+    text = (
         f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
-        f"directions, {_equality(all_in_all)}"
+        f"draws, {_equality(all_in_all)}"
+    )
+    apart = [_strategy(pair) for pair, one in found.items() if one.equal < one.n]
+    return f"{text} Those that differ are of {latex.listing(apart)}." if apart else text
+
+
+VARIANCE_REDUCTIONS = ("accumulate", "multiple", "adaptive", "svrg")
+
+
+def reductions(data: Tidy) -> str:
+    """Each variance reduction against the same without it."""
+    said = _against_base(data, lambda row: row.strategy in VARIANCE_REDUCTIONS)
+    return said or "No method is run with and without variance reduction."
+
+
+def others(data: Tidy) -> str:
+    """Methods that train something else, or by another objective or update, against Vanilla."""
+    said = _against_base(data, lambda row: row.strategy not in VARIANCE_REDUCTIONS)
+    return said or "No method trains other weights, or by another objective or update."
+
+
+def _against_base(data: Tidy, wanted: Callable[[Row], bool]) -> str:
+    return " ".join(
+        _each(data, partial(_intervals, rows=rows, base=base))
+        for base, found in compare.departures(data).items()
+        if (rows := [row for row in found if wanted(row)])
     )
 
 
-def multiple(data: Tidy) -> str:
-    """Several directions a step against one."""
-    found = []
-    for family in ("fmad", "zo"):
-        many = compare.by_name(data, f"{family}-multiple")
-        one = compare.by_name(data, f"{family}-vanilla")
-        if many is not None and one is not None:
-            times = _ratios(data, many, one)
-            found.append(_each(data, partial(_multiple, many=many, one=one)))
-            found.append(
-                f"A step of {_label(many)} takes {times['step_flops']} times the FLOPs and "
-                f"{times['seconds_per_step']} times the time."
-            )
-    return " ".join(found) or "No method is run with one direction and with several."
+_SIDES = {
+    "above": "lies above zero for",
+    "below": "lies below zero for",
+    "within": "holds zero for",
+    "alone": "needs more than one seed for",
+    "none": "lacks a pair of completed runs for",
+}
 
 
-def _multiple(data: Tidy, column: Column, many: Row, one: Row) -> str:
-    summary = compare.difference(data, column, many, one)
-    return (
-        f"{_label(many)} minus {_label(one)} is {_difference(summary)}: "
-        f"{verdict(_label(many), summary)}."
-    )
+def _intervals(data: Tidy, column: Column, rows: list[Row], base: Row) -> str:
+    """Where the intervals of the differences to `base` lie; in brackets, FLOPs in its own."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        summary = compare.difference(data, column, row, base)
+        if summary is None:
+            side = "none"
+        else:
+            side = {1: "above", -1: "below", 0: "within", None: "alone"}[summary.sign]
+        flops = _ratio(data, column, row, base)["step_flops"]
+        groups.setdefault(side, []).append(f"{_label(row)}~({latex.significant(flops, 2)})")
+    said = [f"{_SIDES[side]} {latex.listing(groups[side])}" for side in _SIDES if side in groups]
+    return f"the interval of the difference to {_label(base)} {'; '.join(said)}."
 
 
 def forward_or_zeroth(data: Tidy) -> str:
     """What a step of FMAD costs in steps of ZO."""
-    found = []
-    for pair in compare.pairs(data):
-        times = _ratios(data, pair.fmad, pair.zo)
-        found.append(
-            f"A step of {_label(pair.fmad)} takes {times['step_flops']} times the FLOPs of "
-            f"{_label(pair.zo)}, {times['seconds_per_step']} times the time and "
-            f"{times['activation_bytes']} times the memory above the weights."
+    found = compare.pairs(data)
+    if not found:
+        return "No FMAD method has a ZO partner here."
+    said = [
+        f"{_extremes(data, found, key)} times the {what}"
+        for key, what in (
+            ("step_flops", "FLOPs"),
+            ("seconds_per_step", "time"),
+            ("activation_bytes", "memory above the weights"),
         )
-    return " ".join(found) or "No FMAD method has a ZO partner here."
+    ]
+    return (
+        "In those of a step of ZO with the same strategy, a step of FMAD takes "
+        f"{latex.listing(said)}."
+    )
 
 
 def checkpointing(data: Tidy) -> str:
@@ -144,7 +175,7 @@ def checkpointing(data: Tidy) -> str:
     without = compare.by_name(data, "bp-vanilla")
     if with_it is None or without is None:
         return "Backpropagation is not run both with and without checkpointing here."
-    times = _ratios(data, with_it, without)
+    times = ratios(data, with_it, without)
     same = compare.equal(data, with_it, without)
     batches = {
         row: sorted(
@@ -211,9 +242,11 @@ def _target(data: Tidy, column: Column) -> str:
         groups.setdefault(how, []).append(_label(row))
     said = [
         f"with {how}: {latex.listing(groups[how])}"
-        for how in ("every seed", "some seeds", "none")
+        for how in ("every seed", "some seeds")
         if how in groups
     ]
+    if "none" in groups:
+        said.append("by no seed of any other" if said else "by no seed of any method")
     text = f"the target is {goal:.0f}{PERCENT}. It is reached {'; '.join(said)}."
     arrived = {row: r for row, r in reaches.items() if r.training_seconds == r.training_seconds}
     for quantity, unit, one in (
@@ -301,21 +334,40 @@ def _equality(found: compare.Equality) -> str:
     )
 
 
-def _ratios(data: Tidy, left: Row, right: Row) -> dict[str, str]:
+def ratios(data: Tidy, left: Row, right: Row) -> dict[str, str]:
     """The costs of `left` in those of `right`, by name, as text."""
-    ratios = pd.DataFrame(
-        [
-            compare.cost(data, column, left) / compare.cost(data, column, right)
-            for column in data.columns
-        ]
-    )
-    return {str(name): _range(list(values)) for name, values in ratios.items()}
+    found = pd.DataFrame([_ratio(data, column, left, right) for column in data.columns])
+    return {str(name): span(list(values)) for name, values in found.items()}
 
 
-def _range(values: list[float]) -> str:
+def _ratio(data: Tidy, column: Column, left: Row, right: Row) -> pd.Series[float]:
+    return compare.cost(data, column, left) / compare.cost(data, column, right)
+
+
+def _strategy(pair: compare.Pair) -> str:
+    """What the pair is called without its families: `Multiple`."""
+    return latex.escape(pair.fmad.label.removeprefix("FMAD-"))
+
+
+def _extremes(data: Tidy, pairs: list[compare.Pair], key: str) -> str:
+    """The least and the most that FMAD takes of ZO: `0.5 (Multiple) to 1.5 (Sparse)`."""
+    found = [
+        (value, _strategy(pair))
+        for pair in pairs
+        for column in data.columns
+        if (value := float(_ratio(data, column, pair.fmad, pair.zo)[key])) == value
+    ]
+    if not found:
+        return latex.DASH
+    (least, first), (most, last) = min(found), max(found)
+    low, high = latex.significant(least, 2), latex.significant(most, 2)
+    return low if low == high else f"{low} ({first}) to {high} ({last})"
+
+
+def span(values: list[float], digits: int = 2) -> str:
     """`2.0`, or `1.9 to 2.2` where tasks differ."""
     shown = dict.fromkeys(
-        latex.significant(value, 2) for value in sorted(v for v in values if v == v)
+        latex.significant(value, digits) for value in sorted(v for v in values if v == v)
     )
     texts = list(shown) or [latex.DASH]
     return texts[0] if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from gradcost.estimators import Estimator, LossFn
-from gradcost.estimators.directions import length
 from gradcost.training import optimisers
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ class Facts:
 
     def gradient_norm(self) -> float:
         """The Euclidean norm of the gradient estimate, before any clipping."""
-        norm = self.gradient if isinstance(self.gradient, Tensor) else length(self.gradient)
-        return float(norm)
+        if isinstance(self.gradient, Tensor):
+            return float(self.gradient)
+        return float(nn.utils.get_total_norm(self.gradient.values()))
 
 
 class EstimateThenUpdate:
