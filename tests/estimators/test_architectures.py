@@ -112,3 +112,22 @@ def test_training_a_whole_model_in_place_takes_the_memory_of_inference(name, mon
     with PeakMemory(known) as memory:
         load("zeroth-order-in-place").step(lambda: example.loss(params), params, 1, 1e-3)
     assert weights + memory.peak <= 1.05 * (weights + inference.peak)
+
+
+@pytest.mark.parametrize("kind", ["forward-mode", "zeroth-order"])
+def test_the_mean_of_many_directions_is_as_far_from_the_gradient_as_the_lemmas_say(example, kind):
+    """E|g - grad f|^2 = (d + 1)/n |grad f|^2 (Lemmas I.3 to I.6): a bias would not fall with n."""
+    n = 400
+    own = {"epsilon": 1e-5} if kind == "zeroth-order" else {}
+    with DoublePrecision():
+        params = {name: value.detach() for name, value in example.params.items()}
+        truth = flat(load("backprop").estimate(example.loss, params, (), 0)[0].gradient)
+        estimator = load(kind, perturbations=n, at_once=100, **own)
+        found, _ = estimator.estimate(example.loss, params, (), 1)
+    square = (flat(found.gradient) - truth).pow(2).sum() / truth.pow(2).sum()
+    # the square of a vector of d nearly independent components: relative spread sqrt(2 / d)
+    d = len(truth)
+    assert float(square * n / (d + 1)) == pytest.approx(1, abs=5 * (2 / d) ** 0.5)
+    # and the slopes are N(0, |grad f|^2)
+    ratio = float(found.projections.pow(2).mean() / truth.pow(2).sum())
+    assert ratio == pytest.approx(1, abs=5 * (2 / n) ** 0.5)
