@@ -129,3 +129,35 @@ def test_a_loss_that_ignores_the_parameters_is_an_error():
         load("second-order")
     with pytest.raises(TypeError, match="perturbation"):
         load("forward-mode", perturbation=3)
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        lambda w, x: w * x,
+        lambda w, x: x * w,
+        lambda w, x: torch.mul(w, x),
+        lambda w, x: w + x,
+        lambda w, x: torch.add(x, w, alpha=3),
+        lambda w, x: torch.add(x, w),
+        lambda w, x: w[0] + x,  # broadcast
+        lambda w, x: x[:1] * w[:, :1],
+        lambda w, x: w * (x > 0),
+        lambda w, x: 2 * w + 1,
+        lambda w, x: (w + x).add_(w).mul_(x),
+        lambda w, x: w.float() * x,
+    ],
+)
+def test_sums_and_products_with_one_tangent_have_the_right_one(mixed):
+    generator = torch.Generator().manual_seed(0)
+    params = {"w": torch.randn(3, 4, generator=generator, dtype=torch.float64)}
+    x = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+
+    def loss(values: Params) -> Tensor:
+        return (mixed(values["w"], x).double() ** 3 + values["w"].sum()).sum()
+
+    truth, _ = load("backprop").estimate(loss, params, (), 0)
+    found, _ = load("forward-mode").estimate(loss, params, (), 3)
+    v = DRAW(params, 3, 0)
+    torch.testing.assert_close(found.projections[0], inner(truth.gradient, v), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found.loss, truth.loss)

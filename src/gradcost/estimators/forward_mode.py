@@ -70,7 +70,7 @@ class _OneTangent(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if (func in _PRODUCTS or func in _SUMS) and not kwargs:
+        if (func in _PRODUCTS or func in _SUMS) and len(args) == 2 and not kwargs:
             left, right = args
             if isinstance(left, Tensor) and isinstance(right, Tensor):
                 (x, dx), (y, dy) = forward_ad.unpack_dual(left), forward_ad.unpack_dual(right)
