@@ -147,13 +147,15 @@ def finished(fresh, tmp_path_factory) -> Project:
 
 @pytest.fixture
 def study(finished, request):
-    """The finished study, with all sources put back afterwards."""
+    """The finished study, with all sources put back afterwards, and nothing that was made."""
+    made = finished.folder / "reports/tiny"
     kept = {
         path: path.read_bytes()
         for path in finished.folder.rglob("*")
         if path.is_file()
         and path.suffix in {".py", ".yaml", ".smk", ".tex"}
         and "results" not in path.relative_to(finished.folder).parts[:1]
+        and made not in path.parents
     }
     yield finished
     for path, content in kept.items():
