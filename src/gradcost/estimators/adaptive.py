@@ -67,7 +67,7 @@ class Adaptive:
             found = self.base.along(
                 loss, params, lambda i: self.mix(state, draw(i)), self.base.perturbations
             )
-        return found, self._history(found.gradient) or state
+        return found, self._history(found.gradient, state)
 
     def choose(self, projections: Tensor) -> int:
         """The index of the direction to keep, from the slopes (k,) along all."""
@@ -78,10 +78,17 @@ class Adaptive:
         new = math.sqrt(1 - self.momentum**2)
         return {name: self.momentum * history[name] + new * z for name, z in drawn.items()}
 
-    def _history(self, gradient: dict[str, Tensor]) -> dict[str, Tensor] | None:
-        """`gradient` at the length of a draw; nothing if it is zero or not finite."""
+    def _history(
+        self, gradient: dict[str, Tensor], before: dict[str, Tensor] | None
+    ) -> dict[str, Tensor] | None:
+        """`gradient` at the length of a draw; what was before if it is zero or not finite."""
         size = sum(value.numel() for value in gradient.values())
         scale = self.base.directions.radius(size) / length(gradient)
-        if not torch.isfinite(scale):
+        usable = torch.isfinite(scale)
+        if before is None and not usable:
             return None
-        return {name: value * scale.to(value.dtype) for name, value in gradient.items()}
+        scaled = {name: value * scale.to(value.dtype) for name, value in gradient.items()}
+        if before is None:
+            return scaled
+        # without a decision in Python, which would have to wait for the device
+        return {name: torch.where(usable, value, before[name]) for name, value in scaled.items()}

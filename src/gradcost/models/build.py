@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -67,20 +68,53 @@ def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     torch.manual_seed(derive(spec["seed"], "initialisation"))
-    method, trainable = spec["method"], spec["model"]["trainable"]
-    words = method["objective"] == "label-words"
+    words = spec["method"]["objective"] == "label-words"
     base, pad = _base(spec, folder, None if words else classes)
+    if not words:
+        return finish(base, spec, pad=pad)
+    tokenizer, text = store.tokenizer(folder), spec["task"]["prompt"]
+    prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+    tokens = _label_tokens(tokenizer, spec["task"], classes)
+    return finish(base, spec, tokens, prompt, pad)
+
+
+def finish(
+    base: Any,
+    spec: dict[str, Any],
+    tokens: Sequence[int] | None = None,
+    prompt: tuple[int, ...] = (),
+    pad: int = 0,
+    selection: Any = None,
+) -> Ready:
+    """Choose what of a loaded base is trained, and how it is differentiated.
+
+    Nothing here depends on a weight's value, but for which are the largest.
+
+    Args:
+        base: a classifier or, with `tokens`, a language model. It is changed.
+        spec: a run's spec.
+        tokens: those of the label words.
+        prompt: see `Ready`.
+        pad: see `Ready`.
+        selection: the class of the selection of the largest weights, if not the usual one.
+    """
+    # nothing is generated: keys and values of earlier layers would be kept for nothing
+    base.config.use_cache = base.config.get_text_config().use_cache = False
+    use_differentiable_attention(base)
+    method, trainable = spec["method"], spec["model"]["trainable"]
     model = base
     if trainable == "lora":
-        model = _with_adapters(base, spec["model"]["lora"], words)
+        model = _with_adapters(base, spec["model"]["lora"], tokens is not None)
     elif trainable == "sparse":
         for name, value in base.named_parameters():
             value.requires_grad_(name.split(".")[0] in _HEADS)
     if trainable == "sparse" or method.get("frozen_linears", True):
         freeze_linears(model)
-    selection = None
+    chosen = None
     if trainable == "sparse":
-        selection = _part("sparse").train_largest(model, spec["model"]["share"], ["lm_head"])
+        kind = {} if selection is None else {"kind": selection}
+        share = spec["model"]["share"]
+        chosen = _part("sparse").train_largest(model, share, ["lm_head"], **kind)
     # dropout off for all methods: a finite difference needs one function, not two
     model.eval()
     if method.get("checkpointing", False):
@@ -90,15 +124,10 @@ def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
         # transformers checkpoints in training mode alone
         model.train()
         disable_dropout(model)
-    prompt: tuple[int, ...] = ()
-    if words:
-        tokenizer = store.tokenizer(folder)
-        text = spec["task"]["prompt"]
-        prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
-        tokens = _label_tokens(tokenizer, spec["task"], classes)
+    if tokens is not None:
         model = _part("label_words").LabelWords(model, tokens)
     params = {name: value for name, value in model.named_parameters() if value.requires_grad}
-    return Ready(model, params, selection, prompt, pad)
+    return Ready(model, params, chosen, prompt, pad)
 
 
 def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any, int]:
@@ -114,9 +143,6 @@ def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any,
         quantization_config=_quantisation(spec["model"]),
         device_map=spec["hardware"]["device"],
     )
-    # nothing is generated: keys and values of earlier layers would be kept for nothing
-    base.config.use_cache = base.config.get_text_config().use_cache = False
-    use_differentiable_attention(base)
     if base.config.pad_token_id is None:
         base.config.pad_token_id = store.pad_token(folder)
     return base, base.config.pad_token_id

@@ -278,7 +278,12 @@ class Selection(nn.Module):
         return starts.repeat_interleave(torch.tensor(bounds, device=like.device).diff())
 
 
-def train_largest(model: nn.Module, share: float, exclude: Collection[str] = ()) -> Selection:
+def train_largest(
+    model: nn.Module,
+    share: float,
+    exclude: Collection[str] = (),
+    kind: type[Selection] = Selection,
+) -> Selection:
     """Train the largest of the model's own weights: the frozen linears' ceil(share d).
 
     Replaces each `FrozenLinear` of `model` by a `CorrectedLinear` around it, and registers
@@ -288,6 +293,7 @@ def train_largest(model: nn.Module, share: float, exclude: Collection[str] = ())
     Args:
         share: of the d weights; the paper's is 0.01.
         exclude: names of linears to leave alone, whole or their last parts.
+        kind: of the selection.
 
     Raises:
         ValueError: if the model has no frozen linear or a selection already.
@@ -302,7 +308,7 @@ def train_largest(model: nn.Module, share: float, exclude: Collection[str] = ())
                 full.endswith(f".{part}") for part in exclude
             ):
                 found.setdefault(layer, []).append((parent, name))
-    selection = Selection(list(found), share)
+    selection = kind(list(found), share)
     for index, (layer, users) in enumerate(found.items()):
         corrected = CorrectedLinear(layer, partial(selection.correction, index))
         for parent, name in users:
