@@ -13,7 +13,7 @@ from gradcost.study import config
 def test_every_cell_of_the_tables_is_there_once() -> None:
     numbers = paper.table()
     assert numbers.groupby("table").size().to_dict() == {
-        "3": 17 * 7, "4": 6 * 3, "9": 16 * 7, "12": 1,
+        "3": 17 * 7, "4": 6 * 3, "4.4": 8, "4.5": 1, "9": 16 * 7, "12": 1 + 5,
     }  # fmt: skip
     assert not numbers.duplicated(["table", "row", "column"]).any()
     blank = numbers[numbers["value"].isna()]
@@ -40,6 +40,10 @@ def test_every_cell_of_the_tables_is_there_once() -> None:
         ("9", "bp-vanilla", "vqav2", 1.49),
         ("9", "zo-sparse", "textvqa", 0.9),
         ("9", "fmad-sparse", "agnews", 0.93),
+        ("12", "bp-checkpointing", "memory", 11.66),
+        ("4.4", "zo-vanilla", "activations", 1.26),
+        ("4.4", "bp-checkpointing", "memory-below-fmad-most", 1.3),
+        ("4.5", "fmad-multiple", "computation-over-bp", 20),
     ],
 )
 def test_spot_checks(table: str, row: str, column: str, value: float) -> None:
@@ -71,3 +75,17 @@ def test_iterations_times_cost_is_the_total_of_table_4() -> None:
     )
     product = numbers["tflops-per-iteration"] * numbers["iterations-until-convergence"]
     assert (product / numbers["tflops-until-convergence"]).between(0.99, 1.01).all()
+
+
+def test_memory_agrees_with_the_ratios_in_the_text() -> None:
+    """To the digits that they are given with."""
+    assert paper.memory("mezo") is None
+    peak, zeroth = paper.memory("bp-checkpointing"), paper.memory("zo-vanilla")
+    assert peak is not None
+    assert zeroth is not None
+    assert round(peak / zeroth, 1) == paper.number("4.4", "bp-checkpointing", "memory-over-zo-most")
+    streams = [paper.number("4.4", one, "activations") for one in ("fmad-vanilla", "zo-vanilla")]
+    most = paper.number("4.4", "fmad-vanilla", "activations-over-zo-most")
+    assert streams[0] is not None
+    assert streams[1] is not None
+    assert round(streams[0] / streams[1], 1) == most

@@ -1,0 +1,1 @@
+"""The tables of prices: one module each, with `render(data: Accounting) -> str`."""
