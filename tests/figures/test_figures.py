@@ -85,7 +85,8 @@ def test_no_two_methods_look_alike() -> None:
         (row.family, one.marker, one.face == "white") for row in rows for one in [style.look(row)]
     }
     assert len(seen) == len(rows)
-    lines = [str(style.look(row).linestyle) for row in rows if row.family == "bp"]
+    described = [row for row in rows if row.family == "bp" and not row.published]
+    lines = [str(style.look(row).linestyle) for row in described]
     assert len(set(lines)) == len(lines)
 
 

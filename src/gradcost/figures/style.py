@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
@@ -24,6 +25,7 @@ from gradcost.results.tidy import Row, Tidy
 
 WIDTH = 6.3  # inches of text in the report
 GREY = "#555555"
+Data = TypeVar("Data")  # what a figure is drawn from
 
 _TONES = {  # family -> light, dark
     "bp": ("#6699CC", "#004488"),
@@ -42,11 +44,19 @@ _STRATEGIES = {  # strategy -> tone, marker
     "sparse": (0, "X"),
     "mezo": (0, "*"),
     "signzo": (1, "<"),
+    "segments": (1, "p"),
+    "nested": (1, "h"),
+    "selective": (0, "d"),
+    "offload": (0, ">"),
 }
 # BP's lie on or near one another against iterations
 _DASHES_OF_BP: dict[str, Any] = {
     "checkpointing": (0, (1.2, 1.2)),
     "accumulate": (0, (6, 1.2, 1.2, 1.2)),
+    "segments": (0, (5, 2)),
+    "nested": (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    "selective": (0, (8, 2)),
+    "offload": (0, (8, 2, 1.2, 2)),
 }
 _RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
@@ -111,11 +121,11 @@ def context() -> AbstractContextManager[None]:
     return mpl.rc_context({**dict(mpl.rcParamsDefault), **_RC, "backend": "agg"})
 
 
-def styled(draw: Callable[[Tidy], Figure]) -> Callable[[Tidy], Figure]:
+def styled(draw: Callable[[Data], Figure]) -> Callable[[Data], Figure]:
     """Let a `draw` function run in the style."""
 
     @wraps(draw)
-    def within(data: Tidy) -> Figure:
+    def within(data: Data) -> Figure:
         with context():
             return draw(data)
 
@@ -175,10 +185,19 @@ def log_x(axes: Axes) -> None:
     """
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    subs = (1.0, 2.0, 5.0) if high < 60 * low else (1.0,)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}".replace(",", "\u2009"))
-    axes.xaxis.set_minor_formatter(lambda *_: "")
+    _plain_numbers(axes.xaxis, (1.0, 2.0, 5.0) if high < 60 * low else (1.0,))
+
+
+def log_y(axes: Axes) -> None:
+    """The same for a y axis, where there is room."""
+    axes.set_yscale("log")
+    _plain_numbers(axes.yaxis, (1.0, 2.0, 5.0))
+
+
+def _plain_numbers(axis: Axis, subs: tuple[float, ...]) -> None:
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(lambda value, _: f"{value:,g}".replace(",", "\u2009"))
+    axis.set_minor_formatter(lambda *_: "")
 
 
 def seeds_text(data: Tidy, rows: Iterable[Row]) -> str:

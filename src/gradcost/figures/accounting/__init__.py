@@ -1,0 +1,1 @@
+"""The figures of prices: one module each, with `draw(data: Accounting) -> Figure`."""
