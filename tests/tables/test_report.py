@@ -13,8 +13,10 @@ import pytest
 from gradcost.figures import cost as cost_figure
 from gradcost.figures import learning_curves, trade_off
 from gradcost.figures import variance_reductions as variance_reductions_figure
+from gradcost.figures.accounting import depth, frontier, memory
 from gradcost.figures.save import save
 from gradcost.results import screening
+from gradcost.results.accounting import Accounting
 from gradcost.results.tidy import Tidy
 from gradcost.tables import (
     accuracy,
@@ -25,7 +27,10 @@ from gradcost.tables import (
     provenance,
     variance_reductions,
 )
+from gradcost.tables.accounting import bounds, computation, memory_breakdown
+from gradcost.tables.accounting import numbers as priced_numbers
 from tests.results.synthetic import FAILURES, study
+from tests.results.synthetic_accounting import accounting, sheet, step
 
 SOURCES = Path(__file__).parents[2] / "reports"
 needs_latex = pytest.mark.skipif(
@@ -55,6 +60,20 @@ def lay_out(data: Tidy, root: Path) -> Path:
     screening.choose(data).to_csv(root / "screening.csv", index=False)
     (out / "learning-rates.tex").write_text(learning_rates.render(root / "screening.csv"))
     return root / "demo"
+
+
+def add_prices(data: Accounting, folder: Path) -> None:
+    """The tables and figures of prices, beside an experiment's."""
+    out = folder / "accounting"
+    out.mkdir()
+    tables = {
+        "computation": computation, "memory-breakdown": memory_breakdown, "bounds": bounds,
+        "numbers": priced_numbers,
+    }  # fmt: skip
+    for name, module in tables.items():
+        (out / f"{name}.tex").write_text(module.render(data))
+    for name, drawing in {"memory": memory, "frontier": frontier, "depth": depth}.items():
+        save(drawing.draw(data), out / f"{name}.pdf")
 
 
 def typeset(folder: Path, work: Path) -> subprocess.CompletedProcess[str]:
@@ -93,11 +112,31 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
 
 
 @needs_latex
+@pytest.mark.parametrize("sheets", ["all", "one"])
+def test_prices_have_a_section_where_there_are_some(sheets: str, tmp_path: Path) -> None:
+    small = study(tmp_path / "data", methods=("bp-vanilla", "zo-vanilla"), seeds=(0,))
+    folder = lay_out(small, tmp_path / "reports")
+    one = [sheet("llama-3.1-8b", "LLaMA & co", [step("zo-vanilla")])] if sheets == "one" else []
+    add_prices(accounting(tmp_path / "sheets", *one), folder)
+    done = typeset(folder, tmp_path / "work")
+    assert done.returncode == 0, done.stdout[-3000:]
+    log = (tmp_path / "work" / "report.log").read_text(errors="replace")
+    assert "Overfull" not in log
+    assert "undefined" not in log
+    text = text_of(tmp_path / "work" / "report.pdf")
+    assert "Cost at the paper’s scale" in text
+    if sheets == "all":
+        for part in ("6 agree with the paper", "12.10 GB", "grows more", "BP-Offload + 3.20 host"):
+            assert part in text
+
+
+@needs_latex
 def test_a_report_on_failed_runs_says_so(tmp_path: Path) -> None:
     folder = lay_out(study(tmp_path / "data", FAILURES), tmp_path / "reports")
     done = typeset(folder, tmp_path / "work")
     assert done.returncode == 0, done.stdout[-3000:]
     text = text_of(tmp_path / "work" / "report.pdf")
+    assert "Cost at the paper’s scale" not in text  # nothing was priced
     for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 108 runs 102"):
         assert part in text
 
@@ -130,7 +169,9 @@ def test_no_number_is_typed_into_the_prose(source: Path) -> None:
 
 
 def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
-    defined = set(numbers.results(study(tmp_path)))
+    defined = set(numbers.results(study(tmp_path / "runs")))
+    priced = priced_numbers.results(accounting(tmp_path / "sheets"))
+    defined |= {f"accounting/{name}" for name in priced}
     for source in SOURCES.glob("*.tex"):
         used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}
         assert used <= defined

@@ -169,7 +169,8 @@ class Accounting:
                 raise ValueError(f"{path}: there is another sheet called {sheet.sheet}")
             facts[sheet.sheet] = sheet
         steps = [_flat(sheet, step) for sheet in facts.values() for step in sheet.rows]
-        return cls(pd.DataFrame(steps, columns=None if steps else list(_COLUMNS)), facts)
+        rows = pd.DataFrame(steps, columns=None if steps else list(_COLUMNS))
+        return cls(rows.astype({"published": bool}), facts)
 
     def sheet(self, name: str) -> Sheet | None:
         """The facts of a sheet; None if there is none of that name."""

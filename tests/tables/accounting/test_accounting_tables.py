@@ -87,7 +87,7 @@ def test_memory_stands_by_category_beside_the_papers(data: Accounting) -> None:
     text = memory_breakdown.render(data)
     assert line_of(text, "ZO-Vanilla") == [
         "ZO-Vanilla",
-        "4.90", "0.00", "1.00", "0.00", "0.00", "5.90", "1.26", "5.99", "162", "325", "542",
+        "4.90", "0.00", "1.00", "0.00", "0.00", "5.90", "1.26", "5.99", "162", "325",
     ]  # fmt: skip
     assert "+\\,3.20 host" in line_of(text, "BP-Offload")[0]
     assert line_of(text, "BP-Checkpointing, as published")[5] == "2.00"
@@ -149,3 +149,18 @@ def test_the_order_of_forward_mode_and_checkpointing_is_not_presumed(tmp_path: P
     text = sentences.forward(accounting(tmp_path, sheet("llama-3.1-8b", "LLaMA", rows)))
     assert "GB less than FMAD-Vanilla" in text
     assert text.endswith("the order of the two is the same.")
+
+
+def test_zeros_and_the_frontier_are_counted(data: Accounting, tmp_path: Path) -> None:
+    found = numbers.results(data)
+    assert found["zero-share"] == "33"
+    assert found["say/frontier"] == (
+        "Some policy of backpropagation takes both less memory and fewer FLOPs than ZO-Multiple "
+        "(10 together) and FMAD-Multiple (10 together), and none does than the other 5 of 7 "
+        "methods without it."
+    )
+    both = [step("bp-vanilla"), step("zo-vanilla")]
+    assert sentences.frontier(
+        accounting(tmp_path, sheet("llama-3.1-8b", "LLaMA", both))
+    ).startswith("No policy")
+    assert "nothing to compare" in sentences.frontier(Accounting.load([]))

@@ -10,13 +10,13 @@ from gradcost.results import paper
 from gradcost.results.accounting import GB, MODELS, PAPER_MODEL, Accounting
 from gradcost.tables import latex
 
-CARDS = (24, 48, 80)
+CARDS = (24, 48)
 _COLUMNS = 9 + len(CARDS)
 HEADER = [
     r" & \multicolumn{5}{c}{alive at the peak} & & \multicolumn{2}{c}{paper}"
     rf" & \multicolumn{{{len(CARDS)}}}{{c@{{}}}}{{largest batch in}} \\",
     rf"\cmidrule(lr){{2-6}}\cmidrule(lr){{8-9}}\cmidrule(l){{10-{_COLUMNS}}}",
-    "Method & weights & trained & activations & directions & other & peak & activations & peak & "
+    "Method & weights & trained & activations & directions & other & peak & activ. & peak & "
     + " & ".join(rf"{card}\,GB" for card in CARDS)
     + r" \\",
 ]

@@ -51,6 +51,14 @@ def least(data: Accounting) -> str:
     return f"They take {latex.listing(said)}." if said else "They change no method's count."
 
 
+def zeros(data: Accounting) -> str:
+    """The share of FMAD's FLOPs that multiply zeros as published, in percent."""
+    published = computation.teraflops(data.as_published(PAPER_MODEL, FORWARD))
+    least_ = computation.teraflops(data.cheapest(PAPER_MODEL, FORWARD))
+    share = _ratio(least_, published)
+    return latex.number(None if share is None else 100 * (1 - share), 0)
+
+
 def relative(data: Accounting) -> str:
     """FMAD and ZO in steps, and in whole trainings, of BP-Checkpointing."""
     said, totals = [], []
@@ -170,6 +178,34 @@ def own(data: Accounting) -> str:
         f"{text}, less than the {latex.number(reference, 2)} of BP-Checkpointing: if its numbers "
         "are of one model, FMAD must have held another "
         f"{latex.number(needed[0])} to {latex.number(needed[1])}~GB, which it names nowhere."
+    )
+
+
+def frontier(data: Accounting) -> str:
+    """Which methods without backpropagation a policy of it betters in memory and in FLOPs."""
+    steps = data.steps(PAPER_MODEL)
+    steps = steps[~steps["published"]]
+    policies = steps[steps["family"] == "bp"]
+    worse: list[str] = []
+    rest: list[str] = []
+    for _, step in steps[steps["family"] != "bp"].iterrows():
+        better = policies[
+            (policies["peak_bytes"] <= step["peak_bytes"])
+            & (policies["step_flops"] <= step["step_flops"])
+        ]
+        (rest if better.empty else worse).append(latex.escape(step["name"]))
+    if policies.empty or not worse + rest:
+        return "There is nothing to compare here."
+    if not worse:
+        return "No policy of backpropagation takes both less memory and fewer FLOPs than any other."
+    if not rest:
+        return (
+            "For every other method there is a policy of backpropagation that takes less of both."
+        )
+    return (
+        "Some policy of backpropagation takes both less memory and fewer FLOPs than "
+        f"{latex.listing(worse)}, and none does than the other {len(rest)} of "
+        f"{len(worse) + len(rest)} methods without it."
     )
 
 
