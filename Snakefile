@@ -38,6 +38,7 @@ wildcard_constraints:
     method="[a-z0-9.-]+",
     setting="[a-z0-9.-]+",
     experiment="[a-z0-9.-]+",
+    sheet="[a-z0-9.-]+",
     name="[a-z0-9.-]+",
     seed=r"\d+",
 
@@ -47,6 +48,7 @@ rule all:
     input:
         f"{REPORTS}/report.pdf",
         [pipeline.artefacts(experiment) for experiment in pipeline.standing],
+        pipeline.accounting_artefacts,
         # asked for by name: Snakemake does not miss a file that only led to others
         [pipeline.records(experiment) for experiment in pipeline.standing],
     localrule: True
@@ -55,6 +57,7 @@ rule all:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/accounting.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/report.smk"
 

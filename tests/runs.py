@@ -13,10 +13,10 @@ _SPARSE = {"trainable": "sparse", "share": 0.01}
 METHODS: dict[str, dict[str, Any]] = {
     "no-finetuning": {"estimator": None},
     "bp-vanilla": {"estimator": _BP},
-    "bp-checkpointing": {"estimator": _BP, "checkpointing": True},
+    "bp-checkpointing": {"estimator": _BP, "checkpointing": "every-layer"},
     "bp-accumulate": {
         "estimator": _BP,
-        "checkpointing": True,
+        "checkpointing": "every-layer",
         "variance_reduction": {"kind": "accumulate", "window": 2},
     },
     "mezo": {
@@ -59,7 +59,7 @@ def small_spec(method: str, **changes: Any) -> dict[str, Any]:
             "name": method,
             "objective": "head",
             "variance_reduction": None,
-            "checkpointing": False,
+            "checkpointing": "none",
             "frozen_linears": True,
             **own,
         },

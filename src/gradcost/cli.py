@@ -237,9 +237,29 @@ def aggregate(
 
 
 @app.command(rich_help_panel=STAGES)
+def price(
+    plan: PlanFile,
+    out: Out,
+    processes: Annotated[int, typer.Option(min=1, help="Rows priced at the same time.")] = 1,
+) -> None:
+    """Price a sheet: what steps cost, counted without a GPU and without weights."""
+    given = _verified(plan)
+    from gradcost.planning import sheet
+    from gradcost.study.files import write_json
+
+    write_json(out, sheet.make(given["spec"], processes))
+
+
+Data = Annotated[
+    list[Path],
+    typer.Option(help="The manifest of an experiment's tidy tables, a CSV file, or all sheets."),
+]
+
+
+@app.command(rich_help_panel=STAGES)
 def figure(
     plan: PlanFile,
-    data: Annotated[Path, typer.Option(help="The manifest of the experiment's tidy tables.")],
+    data: Data,
     out: Annotated[list[Path], typer.Option(help="Files to draw, .pdf or .svg.")],
 ) -> None:
     """Draw one figure."""
@@ -247,32 +267,32 @@ def figure(
     from importlib import import_module
 
     from gradcost.figures.save import save
-    from gradcost.results.tidy import Tidy
 
-    module = import_module(f"gradcost.figures.{given['name'].replace('-', '_')}")
-    drawn = module.draw(Tidy.load(data.parent))
+    drawn = import_module(given["module"]).draw(_loaded(data))
     for path in out:
         save(drawn, path)
 
 
 @app.command(rich_help_panel=STAGES)
-def table(
-    plan: PlanFile,
-    data: Annotated[
-        Path, typer.Option(help="The manifest of the experiment's tidy tables, or a CSV file.")
-    ],
-    out: Out,
-) -> None:
+def table(plan: PlanFile, data: Data, out: Out) -> None:
     """Write one LaTeX table."""
     given = _verified(plan)
     from importlib import import_module
 
-    from gradcost.results.tidy import Tidy
     from gradcost.study.files import write_atomic
 
-    module = import_module(f"gradcost.tables.{given['name'].replace('-', '_')}")
-    text = module.render(data if data.suffix == ".csv" else Tidy.load(data.parent))
+    text = import_module(given["module"]).render(_loaded(data))
     write_atomic(out, lambda path: path.write_text(text))
+
+
+def _loaded(data: list[Path]) -> Any:
+    """What a table or figure is made of, by what its files are."""
+    from gradcost.results.accounting import Accounting
+    from gradcost.results.tidy import MANIFEST, Tidy
+
+    if data[0].name == MANIFEST:
+        return Tidy.load(data[0].parent)
+    return data[0] if data[0].suffix == ".csv" else Accounting.load(data)
 
 
 def _verified(plan: Path) -> dict[str, Any]:

@@ -27,13 +27,13 @@ from gradcost.accounting.closed_form import (
     describe,
     sizes,
 )
-from gradcost.accounting.flops import count_flops
 from gradcost.estimators.backprop import Backprop
 from gradcost.estimators.forward_mode import ForwardMode
 from gradcost.estimators.zeroth_order import ZerothOrder
 from gradcost.models.dropout import disable_dropout
 from gradcost.models.frozen import freeze_linears
 from gradcost.models.label_words import LabelWords
+from tests.counters import count_flops
 from tests.models.architectures import BUILDERS, CLASSES, make
 
 ARCHITECTURES = ["llama", "opt", "bert", "roberta", "qwen2_vl_text", "qwen2_vl", "qwen2_vl_towers"]

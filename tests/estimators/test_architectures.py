@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gradcost.accounting.memory import PeakMemory
 from gradcost.estimators import directions, load
 from gradcost.estimators.directional import Directional
 from gradcost.models.frozen import freeze_linears
+from tests.counters import MemoryAbove
 from tests.estimators.problems import flat, inner
 from tests.models import architectures
 from tests.models.architectures import DoublePrecision
@@ -107,9 +107,9 @@ def test_training_a_whole_model_in_place_takes_the_memory_of_inference(name, mon
     known = [*example.model.parameters(), *example.model.buffers(), *example.inputs.values()]
     known = [value for value in known if isinstance(value, torch.Tensor)]
     weights = sum(value.numel() * value.element_size() for value in params.values())
-    with PeakMemory(known) as inference:
+    with MemoryAbove(known) as inference:
         example.forward()
-    with PeakMemory(known) as memory:
+    with MemoryAbove(known) as memory:
         load("zeroth-order-in-place").step(lambda: example.loss(params), params, 1, 1e-3)
     assert weights + memory.peak <= 1.05 * (weights + inference.peak)
 

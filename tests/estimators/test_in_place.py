@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcost.accounting.memory import PeakMemory
 from gradcost.estimators import directions, load
 from gradcost.estimators.directions import Directions
+from tests.counters import MemoryAbove
 from tests.estimators.problems import exact, flat
 
 
@@ -75,9 +75,9 @@ def test_a_step_takes_the_memory_of_inference_and_a_block(monkeypatch):
             x = torch.tanh(weight @ x)
         return x.sum()
 
-    with PeakMemory(params.values()) as inference:
+    with MemoryAbove(params.values()) as inference:
         loss()
-    with PeakMemory(params.values()) as memory:
+    with MemoryAbove(params.values()) as memory:
         load("zeroth-order-in-place").step(loss, params, 3, 1e-3)
     weights = 4 * 4 * 300 * 300
     assert weights + memory.peak <= 1.05 * (weights + inference.peak)

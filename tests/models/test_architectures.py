@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradcost.accounting.flops import count_flops
-from gradcost.accounting.memory import PeakMemory
 from gradcost.estimators import load
 from gradcost.estimators.directions import Directions
-from gradcost.models.dropout import disable_dropout
+from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import FrozenLinear, freeze_linears
+from tests.counters import MemoryAbove, count_flops
 from tests.models.architectures import BUILDERS, DoublePrecision, Example, make
 
 # of Qwen2-VL's image tokens, when its vision tower is trained; it costs time alone
@@ -127,17 +126,6 @@ def trained_share(example: Example) -> float:
         return 1 - count_flops(lambda: tower(*inputs)) / count_flops(example.forward)
 
 
-def checkpoint(example: Example) -> None:
-    """Recompute every layer of `example`."""
-    base = example.model.get_base_model()
-    base.activation_checkpointing_enable({"use_reentrant": False})
-    # its hook is not needed by the adapters, and vmap fails at it
-    base.disable_input_require_grads()
-    # transformers checkpoints in training mode alone
-    example.model.train()
-    disable_dropout(example.model)
-
-
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_step_costs_as_many_forward_passes_as_promised(name):
     """2 for backpropagation, 3 with checkpoints, 2n zeroth order, 1 + n forward mode.
@@ -159,21 +147,10 @@ def test_a_step_costs_as_many_forward_passes_as_promised(name):
     together = flops(example, "forward-mode", perturbations=N, at_once=N)
     assert 1 + 0.9 * share * N < together <= 1.05 + N
     gradient = step(example, "backprop")().gradient
-    checkpoint(example)
+    checkpoint(example.model, "every-layer")
     torch.testing.assert_close(step(example, "backprop")().gradient, gradient)
     # recomputing stops at what backward needs last, before a layer's last product
     assert 1 + 1.5 * share < flops(example, "backprop") <= 3.05
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_dropout_is_off_in_training_mode_too(name):
-    example = make(name)
-    expected = example.forward()
-    example.model.train()
-    if name not in DETERMINISTIC:
-        assert example.forward() != expected
-    disable_dropout(example.model)
-    assert example.forward() == expected
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -189,7 +166,7 @@ def test_memory_grows_with_depth_for_backpropagation_alone(name):
         known = [*example.model.parameters(), *example.model.buffers(), *inputs]
 
         def peak(kind: str, example=example, known=known, **settings: Any) -> int:
-            with PeakMemory(known) as memory:
+            with MemoryAbove(known) as memory:
                 step(example, kind, **settings)()
             return memory.peak
 

@@ -132,17 +132,3 @@ def test_what_cannot_be_switched_is_named():
     model["inner"].config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(NotImplementedError, match=r"^inner \(.*OwnModel\): .*flash_attention_2"):
         use_differentiable_attention(model)
-
-
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_transformers_own_call_removes_the_hook_that_stops_vmap(at_once):
-    """The hook asks for gradients of the embeddings, which nothing here needs."""
-    example = architectures.make("llama", layers=1)
-    base = example.model.get_base_model()
-    base.activation_checkpointing_enable({"use_reentrant": False})
-    estimator = load("forward-mode", perturbations=2, at_once=at_once)
-    if at_once > 1:
-        with pytest.raises(RuntimeError, match="requires_grad_"):
-            estimator.estimate(example.loss, example.params, (), 0)
-    base.disable_input_require_grads()
-    estimator.estimate(example.loss, example.params, (), 0)

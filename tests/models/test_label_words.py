@@ -8,10 +8,11 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.func import functional_call
 
-from gradcost.accounting.flops import count_flops
+from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import FrozenLinear, freeze_linears
 from gradcost.models.label_words import LabelWords, label_tokens
 from gradcost.models.sparse import train_largest
+from tests.counters import count_flops
 
 TOKENS = [7, 3, 11]
 SMALL = {
@@ -203,11 +204,7 @@ def test_checkpointed_activations_give_the_same_gradient():
     for checkpointing in (False, True):
         wrapper, loss, params = objective("frozen")
         if checkpointing:
-            wrapper.model.get_base_model().activation_checkpointing_enable({"use_reentrant": False})
-            wrapper.train()
-            for module in wrapper.modules():
-                if isinstance(module, nn.Dropout):
-                    module.eval()
+            checkpoint(wrapper, "every-layer")
         gradients.append(torch.autograd.grad(loss(params), list(params.values())))
     for plain, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, recomputed)

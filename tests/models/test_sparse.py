@@ -15,10 +15,9 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.func import functional_call
 
-from gradcost.accounting.flops import count_flops
-from gradcost.accounting.memory import PeakMemory
 from gradcost.models.frozen import FrozenLinear, freeze_linears
 from gradcost.models.sparse import CorrectedLinear, move_moments, train_largest
+from tests.counters import MemoryAbove, count_flops
 
 VALUES = "selection.values"
 
@@ -443,7 +442,7 @@ def test_an_evaluation_keeps_one_dense_weight_at_a_time():
         ids = torch.ones(1, 4, dtype=torch.long)
         weight = 4 * 64 * 128
         known = [*model.parameters(), *model.buffers(), values, ids]
-        with torch.no_grad(), PeakMemory(known) as memory:
+        with torch.no_grad(), MemoryAbove(known) as memory:
             functional_call(model, {VALUES: values}, kwargs={"input_ids": ids})
         return memory.peak / weight
 
@@ -458,7 +457,7 @@ def test_selecting_anew_takes_the_memory_of_one_linear():
         assert len(selection.values) == 16
         with torch.no_grad():
             selection.values[3] = -selection.base[3]
-        with PeakMemory([*model.parameters(), *model.buffers()]) as memory:
+        with MemoryAbove([*model.parameters(), *model.buffers()]) as memory:
             assert selection.reselect() is not None
         return memory.peak / (8 * 64**2)
 

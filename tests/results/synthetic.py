@@ -41,7 +41,7 @@ class Fake:
 
 _BP = {"kind": "backprop"}
 _TEN = {"perturbations": 10, "at_once": 10}
-_CHECKPOINTING = {"checkpointing": True}
+_CHECKPOINTING = {"checkpointing": "every-layer"}
 _ACCUMULATE = {"variance_reduction": {"kind": "accumulate", "window": 10}}
 _ADAPTIVE = {"variance_reduction": {"kind": "adaptive"}}  # all its settings at their defaults
 _SVRG = {"variance_reduction": {"kind": "svrg", "snapshot_every": 5}}
@@ -200,7 +200,7 @@ def write_run(
                 "estimator": fake.estimator or None,
                 "variance_reduction": None,
                 "objective": "head",
-                "checkpointing": False,
+                "checkpointing": "none",
                 "frozen_linears": True,
                 **fake.method,
             },
@@ -224,6 +224,12 @@ def write_run(
             step_flops=round(fake.forwards * forward),
             model_bytes=952_000,
             peak_bytes=952_000 + fake.activations,
+            peak=record.Memory(
+                frozen_weights=950_000,
+                trainable_parameters=2_000,
+                activations=fake.activations,
+                **dict.fromkeys(("gradients", "states", "directions", "workspace", "host"), 0),
+            ),
         ),
         validation=record.Evaluation(accuracy=top, loss=1.2, examples=240, majority=MAJORITY)
         if done

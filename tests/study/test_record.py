@@ -74,7 +74,7 @@ def test_timings_are_no_part_of_what_two_runs_have_in_common():
         ("steps", "2", "steps"),
         ("steps", -1, "steps"),
         ("colour", "red", "colour"),
-        ("schema_version", 2, "schema_version"),
+        ("schema_version", 1, "schema_version"),
         ("test.accuracy", 1.5, "test.accuracy"),
         ("run.seed", None, "run.seed"),
         ("history_rows", 4, "history.parquet"),

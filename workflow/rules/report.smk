@@ -3,6 +3,7 @@ rule report:
         tex="reports/report.tex",
         scale=[path for path in [f"reports/{pipeline.study.scale}.tex"] if os.path.exists(path)],
         artefacts=[pipeline.artefacts(experiment) for experiment in pipeline.standing],
+        accounting=pipeline.accounting_artefacts,
     output:
         report(
             f"{REPORTS}/report.pdf",

@@ -1,52 +1,58 @@
-"""The cost of one optimiser step, measured once at the start of a run."""
+"""The cost of one optimiser step, counted while it is taken once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from gradcost.accounting.flops import count_flops
-from gradcost.accounting.memory import PeakMemory, stored_bytes
+from gradcost.accounting.meter import Meter, stored_bytes
 from gradcost.study.record import Cost
 
 
 def measure(
     model: nn.Module,
+    params: Mapping[str, Tensor],
     forward: Callable[[], object],
-    step: Callable[[], object],
-    put_back: Callable[[], object],
-    trainable: int,
+    step: Callable[[], Mapping[str, Any]],
+    inputs: Iterable[Tensor] = (),
 ) -> Cost:
     """Count FLOPs and bytes of a step.
 
     Args:
         model: for its weights.
+        params: those of them that are trained.
         forward: one forward pass of a batch.
-        step: one gradient estimate of the same batch and its update; run twice.
-        put_back: undoes `step`.
-        trainable: number of trainable parameters.
+        step: one gradient estimate of the same batch and its update. It returns what
+            tensors are for, by category of `gradcost.study.record.Memory`.
+        inputs: the batch; it counts as activations.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    with torch.no_grad():
-        forward_flops = count_flops(forward)
-    with PeakMemory(tensors) as memory:
-        step()
-    put_back()
-    weights = stored_bytes(tensors)
-    step_flops = count_flops(step)
-    put_back()
+    with torch.no_grad(), Meter() as inference:
+        forward()
+    # a storage is of the category that is said first
+    with Meter(
+        trainable_parameters=params.values(), frozen_weights=tensors, activations=inputs
+    ) as meter:
+        claims = step()
+        for category, found in claims.items():
+            meter.claim(category, found)
+        del claims
+    peak = meter.peak()
     return Cost(
-        trainable_parameters=trainable,
-        total_parameters=sum(_numbers(value) for value in model.parameters()),
-        forward_flops=forward_flops,
-        step_flops=step_flops,
-        model_bytes=weights,
-        peak_bytes=weights + memory.peak,
+        trainable_parameters=sum(value.numel() for value in params.values()),
+        total_parameters=sum(numbers(value) for value in model.parameters()),
+        forward_flops=inference.flops,
+        step_flops=meter.flops,
+        model_bytes=stored_bytes(tensors),
+        peak_bytes=peak.total,
+        peak=peak,
     )
 
 
-def _numbers(parameter: nn.Parameter) -> int:
+def numbers(parameter: nn.Parameter) -> int:
+    """How many numbers a parameter stands for, packed or not."""
     state = getattr(parameter, "quant_state", None)
     return parameter.numel() if state is None else state.shape.numel()

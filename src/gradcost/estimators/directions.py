@@ -103,7 +103,7 @@ class Directions:
                 yield name, slice(start, start + count), block[used : used + count]
                 start, used = start + count, used + count
 
-    def _fill(self, block: Tensor, rng: torch.Generator) -> None:
+    def _fill(self, block: Tensor, rng: torch.Generator | None) -> None:
         scale = math.sqrt(self.variance)
         if self.distribution == "uniform":
             block.uniform_(-math.sqrt(3) * scale, math.sqrt(3) * scale, generator=rng)
@@ -134,8 +134,10 @@ class Directions:
 NORMAL = Directions()
 
 
-def generator(device: torch.device, seed: int, index: int) -> torch.Generator:
+def generator(device: torch.device, seed: int, index: int) -> torch.Generator | None:
     """The generator of direction `index` of the step with `seed`."""
+    if device.type == "meta":  # there are no numbers
+        return None
     # a 64-bit mix, so that neighbouring seeds and indices give unrelated streams
     mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9) % 2**63
     return torch.Generator(device).manual_seed(mixed)

@@ -109,7 +109,7 @@ class ZerothOrderInPlace:
     ) -> Tensor:
         """params += back * v_n - lr (g + weight_decay params); the norm of g."""
         n = len(projections)
-        weights = (projections / n).tolist()
+        weights = projections / n
         square = torch.zeros((), device=projections.device)
         drawn = (self.directions.pieces(params, seed, index) for index in range(n))
         for pieces in zip(*drawn, strict=True):
@@ -118,7 +118,7 @@ class ZerothOrderInPlace:
             # summed in float32 at least, whatever the parameters are kept in
             gradient = last.to(torch.promote_types(last.dtype, target.dtype)) * weights[-1]
             for weight, (_, _, numbers) in zip(weights[:-1], pieces[:-1], strict=True):
-                gradient.add_(numbers, alpha=weight)
+                gradient.addcmul_(numbers, weight)
             square += gradient.dot(gradient)
             target.add_(last.to(target.dtype), alpha=back)
             if weight_decay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import nn
 
 from gradcost.models import store
 from gradcost.models.attention import use_differentiable_attention
-from gradcost.models.dropout import disable_dropout
+from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import freeze_linears
 from gradcost.study.seeds import derive
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcost.models.sparse import Selection
 
 # What transformers calls the head of a classifier.
-_HEADS = ("score", "classifier")
+HEADS = ("score", "classifier")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def finish(
     prompt: tuple[int, ...] = (),
     pad: int = 0,
     selection: Any = None,
+    place: Callable[[nn.Module], object] = lambda model: None,
 ) -> Ready:
     """Choose what of a loaded base is trained, and how it is differentiated.
 
@@ -97,6 +98,7 @@ def finish(
         prompt: see `Ready`.
         pad: see `Ready`.
         selection: the class of the selection of the largest weights, if not the usual one.
+        place: called when the adapters are there, to move the model to where it stays.
     """
     # nothing is generated: keys and values of earlier layers would be kept for nothing
     base.config.use_cache = base.config.get_text_config().use_cache = False
@@ -107,9 +109,10 @@ def finish(
         model = _with_adapters(base, spec["model"]["lora"], tokens is not None)
     elif trainable == "sparse":
         for name, value in base.named_parameters():
-            value.requires_grad_(name.split(".")[0] in _HEADS)
-    if trainable == "sparse" or method.get("frozen_linears", True):
-        freeze_linears(model)
+            value.requires_grad_(name.split(".")[0] in HEADS)
+    place(model)
+    stock = trainable != "sparse" and not method.get("frozen_linears", True)
+    freeze_linears(model, stock=stock)
     chosen = None
     if trainable == "sparse":
         kind = {} if selection is None else {"kind": selection}
@@ -117,13 +120,8 @@ def finish(
         chosen = _part("sparse").train_largest(model, share, ["lm_head"], **kind)
     # dropout off for all methods: a finite difference needs one function, not two
     model.eval()
-    if method.get("checkpointing", False):
-        base.activation_checkpointing_enable({"use_reentrant": False})
-        # what reentrant checkpointing needs: the embeddings' gradient
-        base.disable_input_require_grads()
-        # transformers checkpoints in training mode alone
-        model.train()
-        disable_dropout(model)
+    if (policy := method.get("checkpointing", "none")) != "none":
+        checkpoint(model, policy)
     if tokens is not None:
         model = _part("label_words").LabelWords(model, tokens)
     params = {name: value for name, value in model.named_parameters() if value.requires_grad}
@@ -189,5 +187,5 @@ def _quantisation(spec: dict[str, Any]) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, spec["dtype"]),
         # a head that is trained stays dense, and the language model's is seldom packed
-        llm_int8_skip_modules=[*_HEADS, "lm_head"],
+        llm_int8_skip_modules=[*HEADS, "lm_head"],
     )

@@ -17,7 +17,7 @@ from torch import Tensor, autograd, nn
 from torch.autograd import forward_ad
 from torch.nn.functional import linear
 
-from gradcost.models.packed import Storage, storage
+from gradcost.models.packed import Storage, is_packed, storage
 
 WeightFn = Callable[[], Tensor]
 
@@ -105,11 +105,27 @@ class FrozenLinear(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
-def freeze_linears(model: nn.Module) -> int:
+class StockLinear(FrozenLinear):
+    """As published: a packed weight is made dense, and stock PyTorch multiplies by it.
+
+    What the public code's GPTQ kernel does for a batch of some size. Forward mode multiplies
+    by the tangent of the dense weight, which is zero, and `backward` keeps the dense weight.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (..., in_features) to (..., out_features)."""
+        output = linear(x, self.dense().to(x.dtype))
+        return output if self.bias is None else output + self.bias.to(output.dtype)
+
+
+def freeze_linears(model: nn.Module, *, stock: bool = False) -> int:
     """Swap every linear of `model` whose weight is frozen for a `FrozenLinear`; their number.
 
     Adapters come first: PEFT knows no `FrozenLinear`. A layer that the model has in several
     places, or a weight that it shares with another layer, stays shared.
+
+    Args:
+        stock: make it a `StockLinear` if its weight is packed, and leave it alone otherwise.
 
     Raises:
         NotImplementedError: naming the module, for a packed layer of a kind that is not known.
@@ -129,8 +145,8 @@ def freeze_linears(model: nn.Module) -> int:
                     raise NotImplementedError(
                         f"{full} ({kind}): no frozen linear: {error}"
                     ) from None
-                if stored is None:
+                if stored is None or (stock and not is_packed(layer)):
                     continue
-                frozen[layer] = FrozenLinear(layer, stored)
+                frozen[layer] = (StockLinear if stock else FrozenLinear)(layer, stored)
             parent._modules[name] = frozen[layer]
     return len(frozen)

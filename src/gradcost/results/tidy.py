@@ -30,6 +30,7 @@ _INTEGER = [
     "steps", "planned_steps", "batch_size", "perturbations",
     "at_once", "trainable_parameters",
     "total_parameters", "forward_flops", "step_flops", "model_bytes", "peak_bytes",
+    *(f"peak_{category}" for category in record.Memory.model_fields),
     "test_examples", "validation_examples",
 ]  # fmt: skip
 _REAL = [
@@ -45,7 +46,7 @@ _TYPES = {
     **dict.fromkeys(_INTEGER, pa.int64()),
     **dict.fromkeys(_REAL, pa.float64()),
     "nesterov": pa.bool_(),
-    "checkpointing": pa.bool_(),
+    "checkpointing": pa.string(),
     "frozen_linears": pa.bool_(),
 }
 PUBLISHED = "-published"  # ends the name of a method that runs as the paper's public code does
@@ -272,7 +273,9 @@ def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:
         "model_digest": one.inputs.model,
     }
     if one.cost is not None:
-        facts |= one.cost.model_dump() | {"forward_equivalents": one.cost.forward_equivalents}
+        facts |= one.cost.model_dump(exclude={"peak"})
+        facts |= {f"peak_{key}": value for key, value in one.cost.peak.model_dump().items()}
+        facts["forward_equivalents"] = one.cost.forward_equivalents
     for split in ("validation", "test"):
         if (evaluation := getattr(one, split)) is not None:
             facts |= {f"{split}_{key}": value for key, value in evaluation.model_dump().items()}

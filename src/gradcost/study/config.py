@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gradcost.study import estimator_settings
+from gradcost.study import architectures, estimator_settings
 
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -34,6 +34,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
 # The paper's datasets: the columns of its tables of hyperparameters, run here or not.
 PAPER_TASKS = ("agnews", "boolq", "multirc", "gsm8k", "mmlu", "vqav2", "textvqa")
 Trainable = Literal["lora", "all"]
+Checkpointing = Literal[
+    "none", "every-layer", "whole-layers", "segments", "nested", "selective", "offload"
+]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -182,7 +185,9 @@ class Method(Entry):
     variance_reduction: EstimatorSettings | None = Field(
         None, description="`kind` and settings of what wraps the estimator, such as svrg"
     )
-    checkpointing: bool = Field(False, description="Recompute activations in the backward pass")
+    checkpointing: Checkpointing = Field(
+        "none", description="What the backward pass computes again: gradcost.models.checkpointing"
+    )
     frozen_linears: bool = Field(
         True, description="false: stock linears, which multiply by the tangents of frozen weights"
     )
@@ -254,6 +259,28 @@ class Hardware(Entry):
     )
 
 
+class Sheet(Entry):
+    """Steps of one architecture that are priced without a GPU and without weights."""
+
+    title: str
+    architecture: Name = Field(description="A file in gradcost/study/architectures")
+    methods: list[Name] = Field(min_length=1)
+    batch: Count
+    length: Count = Field(description="Tokens of an input")
+    classes: Count = 4
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    quantisation: Literal["nf4"] | None = None
+    trainable: Trainable = "lora"
+    optimizer: Literal["adamw", "sgd", "adagrad", "rmsprop", "sign"] = "adamw"
+    layers: list[Count] | None = Field(None, description="Depths; default: the architecture's")
+    ranks: list[Count] = Field([1], description="Of the adapters", min_length=1)
+    directions: list[Count] | None = Field(
+        None,
+        description="For methods with several, which are evaluated in turn and all together; "
+        "default: the method's number",
+    )
+
+
 class Study(Entry):
     """Everything that `config.yaml` and its overlays say."""
 
@@ -266,6 +293,7 @@ class Study(Entry):
     hyperparameters: dict[Name, dict[Name, Hyperparameters]]
     settings: dict[Name, Setting] = {"default": Setting()}
     experiments: dict[Name, Experiment]
+    accounting: dict[Name, Sheet] = Field({}, description="What is priced, and not run")
 
 
 def load(config: Mapping[str, Any]) -> Study:
@@ -439,6 +467,16 @@ def _faults(study: Study) -> Iterator[str]:
                 if entry not in modules:
                     path = f"experiments.{name}.{kind}.{index}"
                     yield unknown(path, entry, modules, kind.rstrip("s"))
+    for name, sheet in study.accounting.items():
+        if sheet.architecture not in architectures.names():
+            path = f"accounting.{name}.architecture"
+            yield unknown(path, sheet.architecture, architectures.names(), "architecture")
+        for index, entry in enumerate(sheet.methods):
+            path = f"accounting.{name}.methods.{index}"
+            if entry not in study.methods:
+                yield unknown(path, entry, list(study.methods), "method")
+            elif study.methods[entry].estimator is None:
+                yield f"{path} = {entry!r}: takes no step that could be priced"
     for name, task in study.tasks.items():
         datasets = _modules("tasks", "\nLABELS = ")
         if task.dataset not in datasets:
@@ -465,6 +503,12 @@ def _faults(study: Study) -> Iterator[str]:
         for column in columns:
             if column not in columns_known:
                 yield unknown(f"hyperparameters.{group}.{column}", column, columns_known, "task")
+
+
+def accounting_modules(kind: str) -> list[str]:
+    """The tables or figures of prices, by the names of their files."""
+    marker = {"tables": "\ndef render(", "figures": "\ndef draw("}[kind]
+    return _modules(f"{kind}/accounting", marker)
 
 
 def _modules(package: str, marker: str) -> list[str]:

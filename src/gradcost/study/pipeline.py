@@ -151,9 +151,7 @@ class Pipeline:
         """The plan of a run."""
         spec = runs.spec(self.study, run)
         modules = ["gradcost.training.run"]
-        for key in ("estimator", "variance_reduction"):
-            if settings := spec["method"].get(key):
-                modules.append(f"gradcost.estimators.{settings['kind'].replace('-', '_')}")
+        modules += _estimators(spec["method"])
         if spec["model"]["trainable"] == "sparse":
             modules.append("gradcost.models.sparse")
         if spec["method"]["objective"] == "label-words":
@@ -166,12 +164,41 @@ class Pipeline:
         return self._plan("results", ["gradcost.results.tidy"], presentation=presentation)
 
     def artefact_plan(self, kind: str, name: str) -> str:
-        """The plan of a table or figure; `kind` is `tables` or `figures`."""
-        return self._plan("results", [f"gradcost.{kind}.{name.replace('-', '_')}"], name=name)
+        """The plan of a table or figure; `kind` is `tables` or `figures`, or a package therein."""
+        module = f"gradcost.{kind}.{name.replace('-', '_')}"
+        return self._plan("results", [module], module=module)
 
     def screening_plan(self) -> str:
         """The plan of choosing learning rates."""
         return self._plan("results", ["gradcost.results.screening"])
+
+    @property
+    def sheets(self) -> list[str]:
+        """The sheets of prices."""
+        return [f"{self.results}/accounting/{name}.json" for name in self.study.accounting]
+
+    def sheet_plan(self, name: str) -> str:
+        """The plan of pricing a sheet."""
+        spec = runs.sheet_spec(self.study, name)
+        methods = [entry["method"] for entry in spec["methods"]]
+        modules = {module for method in methods for module in _estimators(method)}
+        if any(entry["sparse"] for entry in spec["methods"]):
+            modules.add("gradcost.models.sparse")
+        if any(method["objective"] == "label-words" for method in methods):
+            modules.add("gradcost.models.label_words")
+        return self._plan("train", ["gradcost.planning.sheet", *sorted(modules)], spec=spec)
+
+    @property
+    def accounting_artefacts(self) -> list[str]:
+        """The tables and figures of prices."""
+        if not self.study.accounting:
+            return []
+        return [
+            f"{self.reports}/accounting/{name}.{suffix}"
+            for kind, suffixes in (("tables", ("tex",)), ("figures", ("pdf", "svg")))
+            for name in config.accounting_modules(kind)
+            for suffix in suffixes
+        ]
 
     def presentation(self, experiment: str) -> dict[str, Any]:
         """Labels and order of an experiment's rows: what changes looks and no number."""
@@ -205,6 +232,12 @@ class Pipeline:
         if not path.exists():
             write_json(path, plan)
         return str(path)
+
+
+def _estimators(method: Mapping[str, Any]) -> list[str]:
+    """The modules that a method names by its kinds."""
+    kinds = [method[key] for key in ("estimator", "variance_reduction") if method.get(key)]
+    return [f"gradcost.estimators.{one['kind'].replace('-', '_')}" for one in kinds]
 
 
 def _dataset(name: str) -> str:

@@ -19,7 +19,7 @@ from gradcost.study.files import canonical_json, read_json, sha256_file, write_a
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 RECORD, HISTORY_FILE = "record.json", "history.parquet"
 Outcome = Literal["completed", "diverged", "out-of-memory"]
 
@@ -64,6 +64,24 @@ class Evaluation(_Part):
     majority: float = Field(ge=0, le=1, description="The share of the split's largest class")
 
 
+class Memory(_Part):
+    """Bytes by what they are for, when most are alive (see `gradcost.accounting.meter`)."""
+
+    frozen_weights: int = Field(ge=0, description="Packed ones with their scales; buffers")
+    trainable_parameters: int = Field(ge=0)
+    activations: int = Field(ge=0, description="Of the forward and backward pass")
+    gradients: int = Field(ge=0, description="Of the trainable parameters")
+    states: int = Field(ge=0, description="Of the optimiser and the estimator")
+    directions: int = Field(ge=0, description="Tangents and perturbed parameters too")
+    workspace: int = Field(ge=0, description="Such as a packed weight made dense")
+    host: int = Field(ge=0, description="In the host's memory; no part of the total")
+
+    @property
+    def total(self) -> int:
+        """Bytes on the device."""
+        return sum(self.model_dump(exclude={"host"}).values())
+
+
 class Cost(_Part):
     """What one optimiser step takes, counted and not timed."""
 
@@ -75,6 +93,7 @@ class Cost(_Part):
     peak_bytes: int = Field(
         gt=0, description="Most bytes alive at once in a step, weights included"
     )
+    peak: Memory = Field(description="What these bytes are for")
 
     @property
     def forward_equivalents(self) -> float:
@@ -114,7 +133,7 @@ class Machine(_Part):
 class Record(_Part):
     """Everything that happened in a run."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run: RunName
     spec: dict[str, Any] = Field(description="Everything that can change the numbers")
     inputs: Inputs

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gradcost.study import architectures
 from gradcost.study.config import (
     Experiment,
     Hyperparameters,
@@ -86,6 +87,51 @@ def model_spec(study: Study, model: str) -> dict[str, Any]:
 def token_spec(study: Study, model: str, task: str) -> dict[str, Any]:
     """Everything besides data and tokenizer that can change the tokens of a task."""
     return {"length": study.tasks[task].length, "suffix": study.models[model].suffix}
+
+
+def sheet_spec(study: Study, name: str) -> dict[str, Any]:
+    """Everything that can change the numbers of a sheet of prices, and its labels."""
+    sheet = study.accounting[name]
+    shape = architectures.load(sheet.architecture)
+    entries = []
+    for key in sheet.methods:
+        method = study.methods[key]
+        estimator = dict(method.estimator or {})
+        published = key.endswith("-published")
+        ways: list[dict[str, int]] = [{}]
+        if "perturbations" in estimator and not published:
+            ways = [
+                {"perturbations": directions, "at_once": at_once}
+                for directions in sheet.directions or [estimator["perturbations"]]
+                for at_once in dict.fromkeys([1, directions])
+            ]
+        entries += [
+            {
+                "name": key,
+                "label": method.label,
+                "family": method.family,
+                "published": published,
+                "sparse": method.sparse,
+                "method": {
+                    "name": key,
+                    "estimator": estimator | way,
+                    "variance_reduction": method.variance_reduction,
+                    "checkpointing": method.checkpointing,
+                    "frozen_linears": method.frozen_linears,
+                    "objective": method.objective,
+                },
+            }
+            for way in ways
+        ]
+    return {
+        "sheet": name,
+        **sheet.model_dump(exclude={"methods", "directions"}),
+        "layers": sheet.layers or [shape.depth],
+        "label": shape.label,
+        "targets": shape.targets,
+        "config": shape.config,
+        "methods": entries,
+    }
 
 
 def spec(study: Study, run: Run) -> dict[str, Any]:
@@ -213,10 +259,12 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
             f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
             "objective: label-words and needs a word for each class"
         )
-    if method.checkpointing and (kind != "backprop" or reduction == "svrg"):
+    recomputes = method.checkpointing != "none"
+    if recomputes and (kind != "backprop" or reduction == "svrg"):
         yield (
-            f"methods.{run.method}.checkpointing = True: is for the backward pass at the model's "
-            f"own parameters, so for kind: backprop without svrg; {where} it is {kind!r}"
+            f"methods.{run.method}.checkpointing = {method.checkpointing!r}: is for the "
+            "backward pass at the model's own parameters, so for kind: backprop without svrg; "
+            f"{where} it is {kind!r}"
             + (f" with {reduction!r}" if reduction else "")
         )
     if kind == "backprop" and reduction in _ALONG_DIRECTIONS:

@@ -53,8 +53,8 @@ def _particulars(run: pd.Series[Any]) -> Iterator[str]:
         yield "all parameters"
     if run["objective"] == "label-words":
         yield "label words"
-    if run["checkpointing"]:
-        yield "checkpointing"
+    if pd.notna(run["checkpointing"]) and run["checkpointing"] != "none":
+        yield f"checkpointing: {run['checkpointing'].replace('-', ' ')}"
     if pd.notna(run["frozen_linears"]) and not run["frozen_linears"]:
         yield "stock linears"
     if run["clip_norm"] > 0:

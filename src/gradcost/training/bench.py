@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,9 +17,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from gradcost.accounting.flops import count_flops
-from gradcost.accounting.memory import PeakMemory
+from gradcost.accounting.meter import Meter
 from gradcost.estimators import LossFn, Params, load
+from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import freeze_linears
 from gradcost.models.sparse import Selection, train_largest
 from gradcost.training.step import EstimateThenUpdate, InPlace, stepper
@@ -163,15 +162,15 @@ def run(
         tell(f"counting {label}")
         known = [*subject.model.parameters(), *subject.model.buffers(), ids]
         subject.take(0)
-        with PeakMemory(known) as peak:
+        with Meter(frozen_weights=known) as meter:
             subject.take(1)
-        memory[label] = peak.peak
-        flops[label] = count_flops(partial(subject.take, 2))
+        peak = meter.peak()
+        memory[label], flops[label] = peak.total - peak.frozen_weights, meter.flops
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
         for subject in subjects.values():
             started = time.process_time()
-            subject.take(number + 3)
+            subject.take(number + 2)
             subject.seconds.append(time.process_time() - started)
     least = {label: min(subject.seconds) for label, subject in subjects.items()}
     return [
@@ -246,12 +245,10 @@ def _model(
         model = get_peft_model(base, lora).eval()
     elif trains == "sparse":
         base.requires_grad_(False)
-    if checkpointing:
-        base.activation_checkpointing_enable({"use_reentrant": False})
-        base.disable_input_require_grads()
-        base.train()
     if frozen_linears and trains != "all":
         freeze_linears(model)
+    if checkpointing:
+        checkpoint(model, "every-layer")
     return model, train_largest(model, 0.01) if trains == "sparse" else None
 
 

@@ -29,7 +29,7 @@ from gradcost.training.checkpoints import Checkpoint
 from gradcost.training.evaluation import evaluate
 from gradcost.training.loop import Loop, Progress
 from gradcost.training.objective import Epoch, Objective
-from gradcost.training.step import EstimateThenUpdate, InPlace, stepper
+from gradcost.training.step import EstimateThenUpdate, InPlace, priced, stepper
 
 # The least seconds between two lines of progress of one run.
 _REPORT_EVERY = 5.0
@@ -148,7 +148,7 @@ class _Training:
             self.validation = validate()
         else:
             batch_size = spec["hyperparameters"]["batch_size"]
-            own = params if spec["method"]["checkpointing"] else None
+            own = params if spec["method"]["checkpointing"] != "none" else None
             objective = Objective(model, splits["train"], batch_size, seed, device, own)
             self.cost, evaluations = _cost_of_step(ready, objective, spec)
             per_evaluation = self.cost.step_flops / evaluations
@@ -201,36 +201,32 @@ def _cost_of_step(ready: Ready, objective: Objective, spec: dict[str, Any]) -> t
     before = {name: value.detach().cpu().clone() for name, value in ready.params.items()}
     chosen = {} if ready.selection is None else deepcopy(ready.selection.state())
 
-    def step() -> None:
+    def step() -> dict[str, Any]:
         nonlocal evaluations
         start = objective.evaluations
-        one = _stepper(ready, spec)
-        one.rehearse()
-        one.step(loss, one.init(), seed, always=True)
+        claims = priced(_stepper(ready, spec), loss, seed)
         evaluations = objective.evaluations - start
+        return claims
 
     def forward() -> None:
         loss(ready.params)
 
-    def put_back() -> None:
-        with torch.no_grad():
-            for name, value in ready.params.items():
-                value.copy_(before[name])
-        if ready.selection is not None:
-            ready.selection.restore(chosen)
-
-    numbers = sum(value.numel() for value in ready.params.values())
-    cost = measure(ready.model, forward, step, put_back, numbers)
+    cost = measure(ready.model, ready.params, forward, step)
+    with torch.no_grad():
+        for name, value in ready.params.items():
+            value.copy_(before[name])
+    if ready.selection is not None:
+        ready.selection.restore(chosen)
     return cost, evaluations
 
 
 def _cost_of_inference(model: nn.Module, params: dict[str, nn.Parameter], batch: Split) -> Cost:
     @torch.no_grad()
-    def forward() -> None:
+    def forward() -> dict[str, Any]:
         model(input_ids=batch.ids, attention_mask=batch.mask)
+        return {}
 
-    numbers = sum(value.numel() for value in params.values())
-    found = measure(model, forward, forward, lambda: None, numbers)
+    found = measure(model, params, forward, forward)
     return found.model_copy(update={"step_flops": 0})
 
 

@@ -117,6 +117,19 @@ class InPlace:
         """There is none."""
 
 
+def priced(
+    one: EstimateThenUpdate | InPlace, loss: LossFn, seed: int, state: Any = None
+) -> dict[str, Any]:
+    """Take a step with all that a later one finds in memory, for `accounting.step.measure`.
+
+    Args:
+        state: the estimator's; by default that before the first step.
+    """
+    one.rehearse()
+    facts, state = one.step(loss, one.init() if state is None else state, seed, always=True)
+    return {"states": [one.state_dict(), state], "gradients": facts.gradient}
+
+
 def stepper(
     estimator: Any,
     params: dict[str, nn.Parameter],

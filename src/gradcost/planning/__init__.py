@@ -1,0 +1,1 @@
+"""What a step would cost, without a GPU and without weights."""

@@ -1,0 +1,198 @@
+"""What a step costs: FLOPs and bytes, counted on a model without numbers.
+
+The step is that of a training run: the same model code, estimator and optimiser. Nothing is
+estimated, but for which weights are the largest (`abstract.EvenSelection`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcost.accounting.meter import MANY, Meter, Trace
+from gradcost.accounting.step import numbers
+from gradcost.estimators import LossFn, Params, load
+from gradcost.estimators.adaptive import Adaptive
+from gradcost.estimators.svrg import Svrg
+from gradcost.models.build import Ready
+from gradcost.planning import abstract
+from gradcost.study.record import Cost
+from gradcost.tasks.tokens import Split
+from gradcost.training.objective import batch_loss
+from gradcost.training.step import priced, stepper
+
+
+@dataclass(frozen=True)
+class Case:
+    """A step to be priced.
+
+    Attributes:
+        config: of the model, as Hugging Face has it.
+        spec: a run's spec, of which `model`, `method` and `hyperparameters` count here.
+        length: tokens of an input.
+        classes: of the task.
+    """
+
+    config: dict[str, Any]
+    spec: dict[str, Any]
+    length: int
+    classes: int = 4
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a step of a case costs, with any number of examples in its batch.
+
+    Attributes:
+        trainable: numbers that are trained.
+        total: numbers of the model, those in 4 bits included.
+        forward: one forward pass.
+        steps: steps, each with how often it is added to make up the FLOPs of the case.
+        snapshots: what is added to a step on average over a run, as a share of it.
+    """
+
+    trainable: int
+    total: int
+    forward: Trace
+    steps: tuple[tuple[int, Trace], ...]
+    snapshots: float
+
+    def cost(self, examples: int) -> Cost:
+        """The cost of a step with a batch of so many examples."""
+        peak = max((trace.peak_at(examples) for _, trace in self.steps), key=lambda one: one.total)
+        flops = sum(times * trace.flops_at(examples) for times, trace in self.steps)
+        weights = self.forward.peak_at(examples)
+        return Cost(
+            trainable_parameters=self.trainable,
+            total_parameters=self.total,
+            forward_flops=self.forward.flops_at(examples),
+            step_flops=round(flops * (1 + self.snapshots)),
+            model_bytes=weights.frozen_weights + weights.trainable_parameters,
+            peak_bytes=peak.total,
+            peak=peak,
+        )
+
+    def largest_batch(self, limit: float) -> int:
+        """The most examples of which a step stays within `limit` bytes; 0 if none does."""
+
+        def fits(examples: int) -> bool:
+            return all(trace.peak_at(examples).total <= limit for _, trace in self.steps)
+
+        low, high = 0, 1
+        while high < MANY and fits(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
+
+
+def price(case: Case) -> Price:
+    """Count a step of `case`."""
+    prepared = _Prepared(case)
+    reduction = case.spec["method"].get("variance_reduction") or {}
+    return Price(
+        trainable=sum(value.numel() for value in prepared.params.values()),
+        total=sum(numbers(value) for value in prepared.ready.model.parameters()),
+        forward=prepared.forward(),
+        steps=tuple(
+            (times, prepared.step(count))
+            for count, times in _parts(case.spec["method"]["estimator"]).items()
+        ),
+        # an estimate of every batch per snapshot, where a step is two
+        snapshots=1 / (2 * reduction.get("snapshot_every", 5)) if "svrg" in str(reduction) else 0,
+    )
+
+
+def _parts(settings: dict[str, Any]) -> dict[int, int]:
+    """Numbers of directions, and how often each adds to a step along all of them.
+
+    Directions are evaluated in groups, and the second group costs what all further ones do.
+    """
+    directions = settings.get("perturbations", 1)
+    group = min(settings.get("at_once", 1), directions)
+    whole, rest = divmod(directions, group)
+    parts = {group: 1} if whole == 1 else {group: 2 - whole, 2 * group: whole - 1}
+    if rest:
+        parts[group + rest] = 1
+        parts[group] -= 1
+    return parts
+
+
+class _Prepared:
+    """A model without numbers and a batch."""
+
+    def __init__(self, case: Case) -> None:
+        self.spec = case.spec
+        self.ready: Ready = abstract.build(case.config, case.spec, case.classes)
+        model, self.params = self.ready.model, self.ready.params
+        with abstract.without_numbers():
+            ids = torch.zeros(MANY, case.length, dtype=torch.long)
+            batch = Split(ids, torch.ones_like(ids), torch.zeros(MANY, dtype=torch.long))
+        checkpointed = case.spec["method"].get("checkpointing", "none") != "none"
+        self.inputs = [batch.ids, batch.mask, batch.labels]
+        self.loss = _AlsoAll(batch_loss(model, batch, self.params if checkpointed else None))
+
+    def forward(self) -> Trace:
+        """A forward pass that keeps nothing."""
+        meter = self._meter()
+        with abstract.without_numbers(), torch.no_grad(), meter:
+            self.loss(self.params)
+        return meter.trace(MANY)
+
+    def step(self, directions: int) -> Trace:
+        """A step along so many directions, as it is once the run is under way."""
+        method = self.spec["method"]
+        settings = dict(method["estimator"])
+        if "perturbations" in settings:
+            settings["perturbations"] = directions
+        estimator = load(**settings)
+        if reduction := method.get("variance_reduction"):
+            estimator = load(base=estimator, **reduction)
+        with abstract.without_numbers():
+            one = stepper(
+                estimator, self.params, self.spec["hyperparameters"], self.ready.selection
+            )
+            meter = self._meter()
+            with meter:
+                state = _under_way(estimator, self.params)
+                meter.claim("states", state)
+                for category, found in priced(one, self.loss, 1, state).items():
+                    meter.claim(category, found)
+                del found
+        return meter.trace(MANY)
+
+    def _meter(self) -> Meter:
+        model = self.ready.model
+        return Meter(
+            trainable_parameters=self.params.values(),
+            frozen_weights=[*model.parameters(), *model.buffers()],
+            activations=self.inputs,
+        )
+
+
+class _AlsoAll:
+    """The loss of a batch that is all of the training set, which a snapshot asks for."""
+
+    def __init__(self, loss: LossFn) -> None:
+        self._loss = loss
+        self.batches = [(1.0, loss)]
+
+    def __call__(self, params: Params) -> Tensor:
+        return self._loss(params)
+
+
+def _under_way(estimator: Any, params: Params) -> Any:
+    """A state of the estimator as it is after the first step, when nothing is begun any more."""
+
+    def copy() -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in params.items()}
+
+    if isinstance(estimator, Adaptive):
+        return copy()
+    if isinstance(estimator, Svrg):
+        return _under_way(estimator.base, params), 1, copy(), copy()
+    return estimator.init(params) if hasattr(estimator, "init") else ()
