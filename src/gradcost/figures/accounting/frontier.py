@@ -16,7 +16,7 @@ _EQUAL = 0.01  # share within which two points are one
 @styled
 def draw(data: Accounting) -> Figure:
     """Both axes logarithmic; down and to the left is better."""
-    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     axes = figure.subplots()
     steps = data.steps(PAPER_MODEL)
     steps = steps[[row(step).strategy not in _WITHOUT for _, step in steps.iterrows()]]
@@ -48,8 +48,9 @@ def draw(data: Accounting) -> Figure:
         labels.setdefault(at, []).append(str(step["name"]))
     axes.set_xlabel("memory at the peak of a step [GB]")
     axes.set_ylabel("FLOPs of a step / FLOPs of a forward pass")
-    axes.margins(x=0.12, y=0.12)
+    axes.margins(y=0.12)
     log_x(axes)
     log_y(axes)
-    place(figure, axes, [(x, y, "\n".join(names)) for (x, y), names in labels.items()])
+    axes.set_xlim(min(x for x, _ in labels) / 2.1, max(x for x, _ in labels) * 1.6)
+    place(figure, axes, [(x, y, ", ".join(names)) for (x, y), names in labels.items()])
     return figure

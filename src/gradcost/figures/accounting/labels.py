@@ -40,7 +40,7 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], size: float = 7.5
             x, y = start + share * (end - start)
             taken.append(Bbox.from_extents(x - 1, y - 1, x + 1, y + 1))
     inside = axes.get_window_extent()
-    for x, y, text in labels:
+    for x, y, text in sorted(labels, key=lambda label: -len(label[2])):  # the widest are hardest
         best = None
         for distance, (dx, dy) in product((6, 10, 15, 21, 28, 36, 46), _SIDES):
             written = axes.annotate(
