@@ -264,8 +264,7 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
         yield (
             f"methods.{run.method}.checkpointing = {method.checkpointing!r}: is for the "
             "backward pass at the model's own parameters, so for kind: backprop without svrg; "
-            f"{where} it is {kind!r}"
-            + (f" with {reduction!r}" if reduction else "")
+            f"{where} it is {kind!r}" + (f" with {reduction!r}" if reduction else "")
         )
     if kind == "backprop" and reduction in _ALONG_DIRECTIONS:
         yield (
