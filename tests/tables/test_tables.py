@@ -112,7 +112,7 @@ def test_hyperparameters_are_those_of_the_runs(data: Tidy) -> None:
 def test_particulars_tell_methods_apart(data: Tidy) -> None:
     text = hyperparameters.render(data)
     for label, wanted in {
-        "BP-Accumulate": "window 10, checkpointing",
+        "BP-Accumulate": "window 10, checkpointing: every layer",
         "FMAD-Adaptive": "calibration 4, momentum 0.9",
         "ZO-SVRG": "snapshot every 5 epochs",
         "FMAD-Sparse": r"1 \% of the weights",

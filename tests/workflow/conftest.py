@@ -38,6 +38,16 @@ experiments:
     methods: [no-finetuning, bp-vanilla, fmad-vanilla, zo-vanilla]
     tables: [accuracy, cost, hyperparameters, provenance, numbers]
     figures: [learning-curves, cost]
+accounting:
+  llama-3.1-8b: &tiny
+    architecture: {llama}/config.json
+    batch: 2
+    length: 8
+    methods: [bp-vanilla, zo-vanilla, fmad-vanilla]
+  opt-13b: {{<<: *tiny, methods: [bp-vanilla]}}
+  depth: {{<<: *tiny, layers: [1, 2], methods: [bp-vanilla]}}
+  directions: {{<<: *tiny, layers: [1], directions: [1, 2], methods: [fmad-multiple]}}
+  rank: {{<<: *tiny, layers: [1], ranks: [1, 2], methods: [zo-vanilla]}}
 """
 
 
@@ -46,10 +56,13 @@ MESSAGES = {
     r"Preparing the data of agnews": "data",
     r"Making the model llama available": "model",
     r"Tokenising agnews for llama": "tokens",
-    r"Training agnews (\S+) default seed (\d+)": "train",
+    r"Training llama agnews (\S+) default seed (\d+)": "train",
     r"Gathering the records of accuracy": "aggregate",
     r"Drawing (\S+) of accuracy": "figure",
     r"Writing the table (\S+) of accuracy": "table",
+    r"Pricing (\S+)": "price",
+    r"Drawing (\S+) of the accounting": "figure of prices",
+    r"Writing the table (\S+) of the accounting": "table of prices",
     r"Typesetting reports/tiny/report.pdf": "report",
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gradcost.study import config
+
 pytestmark = pytest.mark.xdist_group("finished")
 
 METHODS = ["no-finetuning", "bp-vanilla", "fmad-vanilla", "zo-vanilla"]
@@ -18,6 +20,14 @@ AGGREGATE = {"aggregate"}
 FIGURES = {"figure learning-curves", "figure cost"}
 TABLES = {f"table {n}" for n in ("accuracy", "cost", "hyperparameters", "provenance", "numbers")}
 DOWNSTREAM = AGGREGATE | FIGURES | TABLES | {"report"}
+
+
+def prices(*sheets: str) -> set[str]:
+    """The sheets, and all that is made of any sheet."""
+    made = {"tables": "table of prices", "figures": "figure of prices"}
+    shown = {f"{what} {name}" for kind, what in made.items()
+             for name in config.accounting_modules(kind)}  # fmt: skip
+    return {f"price {name}" for name in sheets} | shown
 
 
 def trains(*methods: str, seeds=(0, 1)) -> set[str]:
@@ -35,7 +45,7 @@ def test_a_finished_study_has_nothing_to_do(study):
         ("src/gradcost/training/run.py", "# the CPU's allocator", "# The CPU's allocator", set()),
         ("src/gradcost/estimators/forward_mode.py", '"""The forward gradient', '"""A', set()),
         ("src/gradcost/tables/cost.py", '"""', '"""Reworded. ', set()),
-        ("src/gradcost/cli.py", "no_args_is_help=True", "no_args_is_help=False", set()),
+        ("src/gradcost/cli/app.py", "no_args_is_help=True", "no_args_is_help=False", set()),
         ("tiny.yaml", "label: Llama", "label: 'Llama' # with a comment", set()),
         # one figure, one table
         (
@@ -56,14 +66,15 @@ def test_a_finished_study_has_nothing_to_do(study):
             "src/gradcost/estimators/forward_mode.py",
             "jvp.reshape(1)",
             "(1 * jvp).reshape(1)",
-            trains("fmad-vanilla") | DOWNSTREAM,
+            trains("fmad-vanilla") | prices("llama-3.1-8b", "directions") | DOWNSTREAM,
         ),
         # what all estimators that draw share, and backprop does not
         (
             "src/gradcost/estimators/directions.py",
             "for name in sorted(params):\n            start",
             "for name in sorted(list(params)):\n            start",
-            trains("fmad-vanilla", "zo-vanilla") | DOWNSTREAM,
+            trains("fmad-vanilla", "zo-vanilla")
+            | prices("llama-3.1-8b", "directions", "rank") | DOWNSTREAM,
         ),
         (
             "src/gradcost/training/loop.py",
@@ -122,7 +133,8 @@ def test_a_package_upgraded_in_place_retrains(study, monkeypatch, tmp_path):
         return {**found, "PYTHONPATH": f"{tmp_path / 'site'}:{found['PYTHONPATH']}"}
 
     monkeypatch.setattr(type(study), "environment", environment)
-    assert study.planned() == trains(*METHODS) | DOWNSTREAM
+    sheets = ("llama-3.1-8b", "opt-13b", "depth", "directions", "rank")
+    assert study.planned() == trains(*METHODS) | prices(*sheets) | DOWNSTREAM
 
 
 def test_a_record_that_is_gone_is_trained_again_and_no_other(study):
@@ -262,7 +274,9 @@ for module in list(sys.modules.values()):
         if line.startswith("IMPORTED")
     }
     # what reads the command line and checks the plan touches no number
-    shell = {"cli.py", "warm.py", "study/pipeline.py", "study/config.py", "study/runs.py",
-             "study/estimator_settings.py", "study/fingerprint.py"}  # fmt: skip
-    assert imported - shell <= set(plan["code"])
+    shell = {"warm.py", "study/pipeline.py", "study/config.py", "study/runs.py",
+             "study/estimator_settings.py", "study/fingerprint.py",
+             "study/architectures/__init__.py"}  # fmt: skip
+    commands = {name for name in imported if name.startswith("cli/")}
+    assert imported - shell - commands <= set(plan["code"])
     assert os.path.exists(tmp_path / "run/record.json")

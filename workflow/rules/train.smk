@@ -24,7 +24,8 @@ rule train:
         ),
         checkpoints=f"{RESULTS}/checkpoints",
     message:
-        "Training {wildcards.task} {wildcards.method} {wildcards.setting} seed {wildcards.seed}"
+        "Training {wildcards.model} {wildcards.task} {wildcards.method} {wildcards.setting}"
+        " seed {wildcards.seed}"
     shell:
         "python -m gradcost train --plan {params.plan} --tokens {input.tokens}"
         " --model {input.model} --out {output.record} --checkpoints {params.checkpoints}"

@@ -95,7 +95,9 @@ def _again(run: Run, policy: str, trained: bool) -> Run:
         whole = checkpointing.set_checkpoint_early_stop(policy != "whole-layers")
         kept: AbstractContextManager[Any] = nullcontext()
         if policy == "offload":
-            kept = saved_tensors_hooks(partial(_to_host, hidden), _from_host)
+            # by its address: the hooks live as long as what they pack, and would keep the input
+            address = hidden.untyped_storage()._cdata
+            kept = saved_tensors_hooks(partial(_to_host, address), _from_host)
         with whole, kept:
             return checkpointing.checkpoint(run, hidden, *args, **settings, **kwargs)
 
@@ -135,9 +137,12 @@ def _dear(context: Any, op: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
     return CheckpointPolicy.MUST_SAVE if op in _PRODUCTS else CheckpointPolicy.PREFER_RECOMPUTE
 
 
-def _to_host(hidden: Tensor, saved: Tensor) -> tuple[torch.device, Tensor] | Tensor:
-    """The layer's input as a copy in the host's memory; what layers share stays."""
-    if saved.untyped_storage()._cdata != hidden.untyped_storage()._cdata:
+def _to_host(address: int, saved: Tensor) -> tuple[torch.device, Tensor] | Tensor:
+    """The layer's input, a storage at `address`, as a copy in the host's memory.
+
+    What layers share, as masks and positions, stays.
+    """
+    if saved.untyped_storage()._cdata != address:
         return saved
     host = "meta" if saved.device.type == "meta" else "cpu"
     # by this name a meter of memory knows that it is not the device's

@@ -15,31 +15,13 @@ from torch import Tensor
 from gradcost.accounting.meter import MANY, Meter, Trace
 from gradcost.accounting.step import numbers
 from gradcost.estimators import LossFn, Params, load
-from gradcost.estimators.adaptive import Adaptive
-from gradcost.estimators.svrg import Svrg
 from gradcost.models.build import Ready
 from gradcost.planning import abstract
+from gradcost.planning.case import Case
 from gradcost.study.record import Cost
 from gradcost.tasks.tokens import Split
 from gradcost.training.objective import batch_loss
 from gradcost.training.step import priced, stepper
-
-
-@dataclass(frozen=True)
-class Case:
-    """A step to be priced.
-
-    Attributes:
-        config: of the model, as Hugging Face has it.
-        spec: a run's spec, of which `model`, `method` and `hyperparameters` count here.
-        length: tokens of an input.
-        classes: of the task.
-    """
-
-    config: dict[str, Any]
-    spec: dict[str, Any]
-    length: int
-    classes: int = 4
 
 
 @dataclass(frozen=True)
@@ -150,15 +132,16 @@ class _Prepared:
         if "perturbations" in settings:
             settings["perturbations"] = directions
         estimator = load(**settings)
+        kind = ""
         if reduction := method.get("variance_reduction"):
-            estimator = load(base=estimator, **reduction)
+            estimator, kind = load(base=estimator, **reduction), reduction["kind"]
         with abstract.without_numbers():
             one = stepper(
                 estimator, self.params, self.spec["hyperparameters"], self.ready.selection
             )
             meter = self._meter()
             with meter:
-                state = _under_way(estimator, self.params)
+                state = _under_way(estimator, kind, self.params)
                 meter.claim("states", state)
                 for category, found in priced(one, self.loss, 1, state).items():
                     meter.claim(category, found)
@@ -185,14 +168,18 @@ class _AlsoAll:
         return self._loss(params)
 
 
-def _under_way(estimator: Any, params: Params) -> Any:
-    """A state of the estimator as it is after the first step, when nothing is begun any more."""
+def _under_way(estimator: Any, reduction: str, params: Params) -> Any:
+    """A state of the estimator as it is after the first step, when nothing is begun any more.
+
+    Told by the kind of its variance reduction, so that a sheet depends on the code of its own
+    methods alone.
+    """
 
     def copy() -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in params.items()}
 
-    if isinstance(estimator, Adaptive):
+    if "adaptive" in reduction:
         return copy()
-    if isinstance(estimator, Svrg):
-        return _under_way(estimator.base, params), 1, copy(), copy()
+    if "svrg" in reduction:
+        return estimator.base.init(params), 1, copy(), copy()
     return estimator.init(params) if hasattr(estimator, "init") else ()

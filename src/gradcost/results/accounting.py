@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from gradcost.results.tidy import PUBLISHED, Row
+from gradcost.study.runs import with_directions
 
 GB = 1e9
 TERA = 1e12
@@ -162,15 +163,19 @@ class Accounting:
             ValueError: for a file that is not a sheet, naming the file and its faulty fields,
                 and for two sheets of one name.
         """
-        facts: dict[str, Sheet] = {}
-        for path in paths:
-            sheet = _read(path)
-            if sheet.sheet in facts:
-                raise ValueError(f"{path}: there is another sheet called {sheet.sheet}")
-            facts[sheet.sheet] = sheet
-        steps = [_flat(sheet, step) for sheet in facts.values() for step in sheet.rows]
+        sheets = [_read(path) for path in paths]
+        names = [sheet.sheet for sheet in sheets]
+        for index, (path, name) in enumerate(zip(paths, names, strict=True)):
+            if name in names[:index]:
+                raise ValueError(f"{path}: there is another sheet called {name}")
+        return cls.of(sheets)
+
+    @classmethod
+    def of(cls, sheets: Sequence[Sheet]) -> Accounting:
+        """Sheets of different names as one table."""
+        steps = [_flat(sheet, step) for sheet in sheets for step in sheet.rows]
         rows = pd.DataFrame(steps, columns=None if steps else list(_COLUMNS))
-        return cls(rows.astype({"published": bool}), facts)
+        return cls(rows.astype({"published": bool}), {sheet.sheet: sheet for sheet in sheets})
 
     def sheet(self, name: str) -> Sheet | None:
         """The facts of a sheet; None if there is none of that name."""
@@ -255,15 +260,8 @@ def _flat(sheet: Sheet, step: PricedStep) -> dict[str, Any]:
         **{f"largest_batch_{card}": batch for card, batch in step.largest_batch.items()},
         "forward_equivalents": step.step_flops / step.forward_flops,
         "above_weights": step.peak_bytes - step.model_bytes,
-        "name": _name(step),
+        "name": with_directions(step.label, step.directions, step.at_once),
     }
-
-
-def _name(step: PricedStep) -> str:
-    if step.directions == 1:
-        return step.label
-    how = {1: "in turn", step.directions: "together"}
-    return f"{step.label} ({step.directions} {how.get(step.at_once, f'by {step.at_once}')})"
 
 
 _COLUMNS = (

@@ -40,7 +40,7 @@ Checkpointing = Literal[
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """The configuration has faults; the message lists them all."""
 
 
@@ -263,7 +263,7 @@ class Sheet(Entry):
     """Steps of one architecture that are priced without a GPU and without weights."""
 
     title: str
-    architecture: Name = Field(description="A file in gradcost/study/architectures")
+    architecture: str = Field(description="As `gradcost.study.architectures.load` takes it")
     methods: list[Name] = Field(min_length=1)
     batch: Count
     length: Count = Field(description="Tokens of an input")
@@ -274,10 +274,19 @@ class Sheet(Entry):
     optimizer: Literal["adamw", "sgd", "adagrad", "rmsprop", "sign"] = "adamw"
     layers: list[Count] | None = Field(None, description="Depths; default: the architecture's")
     ranks: list[Count] = Field([1], description="Of the adapters", min_length=1)
+    targets: list[str] | None = Field(
+        None, description="Linears with adapters; default: queries and values", min_length=1
+    )
+    checkpointing: Checkpointing | None = Field(
+        None, description="Of all backprop methods; default: each method's own"
+    )
     directions: list[Count] | None = Field(
+        None, description="For methods with several; default: the method's number"
+    )
+    at_once: Count | None = Field(
         None,
-        description="For methods with several, which are evaluated in turn and all together; "
-        "default: the method's number",
+        description="How many of several directions are evaluated together; default: priced both "
+        "in turn and all together",
     )
 
 
@@ -468,15 +477,7 @@ def _faults(study: Study) -> Iterator[str]:
                     path = f"experiments.{name}.{kind}.{index}"
                     yield unknown(path, entry, modules, kind.rstrip("s"))
     for name, sheet in study.accounting.items():
-        if sheet.architecture not in architectures.names():
-            path = f"accounting.{name}.architecture"
-            yield unknown(path, sheet.architecture, architectures.names(), "architecture")
-        for index, entry in enumerate(sheet.methods):
-            path = f"accounting.{name}.methods.{index}"
-            if entry not in study.methods:
-                yield unknown(path, entry, list(study.methods), "method")
-            elif study.methods[entry].estimator is None:
-                yield f"{path} = {entry!r}: takes no step that could be priced"
+        yield from sheet_faults(study, sheet, f"accounting.{name}.")
     for name, task in study.tasks.items():
         datasets = _modules("tasks", "\nLABELS = ")
         if task.dataset not in datasets:
@@ -503,6 +504,31 @@ def _faults(study: Study) -> Iterator[str]:
         for column in columns:
             if column not in columns_known:
                 yield unknown(f"hyperparameters.{group}.{column}", column, columns_known, "task")
+
+
+def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
+    """What of a sheet stands for nothing or cannot be; `prefix` comes before its keys."""
+    for index, entry in enumerate(sheet.methods):
+        path = f"{prefix}methods.{index}"
+        if entry not in study.methods:
+            yield unknown(path, entry, list(study.methods), "method")
+        elif study.methods[entry].estimator is None:
+            yield f"{path} = {entry!r}: takes no step that could be priced"
+    if sheet.trainable == "all" and sheet.quantisation:
+        yield (
+            f"{prefix}quantisation = {sheet.quantisation!r}: a weight in 4 bits cannot be "
+            "trained; trainable: all needs quantisation: null"
+        )
+    try:
+        longest = architectures.load(sheet.architecture).longest()
+    except architectures.UnknownArchitecture as error:
+        yield f"{prefix}architecture = {sheet.architecture!r}: {error}"
+        return
+    if longest is not None and sheet.length > longest:
+        yield (
+            f"{prefix}length = {sheet.length}: {sheet.architecture} has positions for "
+            f"{longest} tokens"
+        )
 
 
 def accounting_modules(kind: str) -> list[str]:

@@ -13,10 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradcost.study import architectures
+from gradcost.study.architectures import Architecture
 from gradcost.study.config import (
     Experiment,
     Hyperparameters,
     Lora,
+    Sheet,
     Study,
     Task,
     config_error,
@@ -74,6 +76,35 @@ def plan(study: Study) -> dict[str, list[Run]]:
     return grids
 
 
+def architecture(study: Study, model: str) -> Architecture:
+    """The shape of a model of the study.
+
+    Raises:
+        gradcost.study.architectures.UnknownArchitecture: if its config cannot be had.
+    """
+    entry = study.models[model]
+    if entry.pretraining is None:
+        source = entry.source
+        assert source is not None
+        return (
+            architectures.of_repository(source.hub)
+            if source.hub
+            else architectures.load(str(source.folder))
+        )
+    own = entry.pretraining
+    config = {
+        "model_type": "llama",
+        "vocab_size": own.vocabulary,
+        "hidden_size": own.hidden,
+        "intermediate_size": own.intermediate,
+        "num_hidden_layers": own.layers,
+        "num_attention_heads": own.heads,
+        "max_position_embeddings": 4 * own.length,
+        "tie_word_embeddings": True,
+    }
+    return Architecture(model, entry.label, config)
+
+
 def data_spec(study: Study, task: str) -> dict[str, Any]:
     """Everything that can change the prepared data of a task."""
     return study.tasks[task].model_dump(exclude=_NOT_IN_SPEC | {"length"}, exclude_none=True)
@@ -89,49 +120,74 @@ def token_spec(study: Study, model: str, task: str) -> dict[str, Any]:
     return {"length": study.tasks[task].length, "suffix": study.models[model].suffix}
 
 
-def sheet_spec(study: Study, name: str) -> dict[str, Any]:
-    """Everything that can change the numbers of a sheet of prices, and its labels."""
-    sheet = study.accounting[name]
+def sheet_spec(study: Study, name: str, sheet: Sheet | None = None) -> dict[str, Any]:
+    """Everything that can change the numbers of a sheet of prices, and its labels.
+
+    Args:
+        study: has the methods.
+        name: of the sheet.
+        sheet: default: the study's of that name.
+    """
+    sheet = sheet or study.accounting[name]
     shape = architectures.load(sheet.architecture)
-    entries = []
-    for key in sheet.methods:
-        method = study.methods[key]
-        estimator = dict(method.estimator or {})
-        published = key.endswith("-published")
-        ways: list[dict[str, int]] = [{}]
-        if "perturbations" in estimator and not published:
-            ways = [
-                {"perturbations": directions, "at_once": at_once}
-                for directions in sheet.directions or [estimator["perturbations"]]
-                for at_once in dict.fromkeys([1, directions])
-            ]
-        entries += [
-            {
-                "name": key,
-                "label": method.label,
-                "family": method.family,
-                "published": published,
-                "sparse": method.sparse,
-                "method": {
-                    "name": key,
-                    "estimator": estimator | way,
-                    "variance_reduction": method.variance_reduction,
-                    "checkpointing": method.checkpointing,
-                    "frozen_linears": method.frozen_linears,
-                    "objective": method.objective,
-                },
-            }
-            for way in ways
-        ]
+    shown = {"methods", "directions", "at_once", "checkpointing"}
     return {
         "sheet": name,
-        **sheet.model_dump(exclude={"methods", "directions"}),
+        **sheet.model_dump(exclude=shown),
         "layers": sheet.layers or [shape.depth],
+        "targets": sheet.targets or shape.targets,
         "label": shape.label,
-        "targets": shape.targets,
         "config": shape.config,
-        "methods": entries,
+        "methods": [entry for key in sheet.methods for entry in _priced(study, sheet, key)],
     }
+
+
+def _priced(study: Study, sheet: Sheet, key: str) -> Iterator[dict[str, Any]]:
+    """A method, once for each way in which its directions are evaluated."""
+    method = study.methods[key]
+    estimator = dict(method.estimator or {})
+    published = key.endswith("-published")
+    ways: list[dict[str, int]] = [{}]
+    if "perturbations" in estimator and not published:
+        ways = [
+            {"perturbations": directions, "at_once": at_once}
+            for directions in sheet.directions or [estimator["perturbations"]]
+            for at_once in ([min(sheet.at_once, directions)] if sheet.at_once
+                            else dict.fromkeys([1, directions]))
+        ]  # fmt: skip
+    backprop = estimator["kind"] == "backprop"
+    policy = sheet.checkpointing if sheet.checkpointing and backprop else method.checkpointing
+    columns = study.hyperparameters[str(method.hyperparameters)].values()
+    optimizer = sheet.optimizer
+    if all(column.optimizer == "sign" for column in columns):
+        optimizer = "sign"
+    elif estimator["kind"] == "zeroth-order-in-place":
+        optimizer = "sgd"  # which it is itself
+    for way in ways:
+        yield {
+            "name": key,
+            "label": method.label,
+            "family": method.family,
+            "published": published,
+            "sparse": method.sparse,
+            "optimizer": optimizer,
+            "method": {
+                "name": key,
+                "estimator": estimator | way,
+                "variance_reduction": method.variance_reduction,
+                "checkpointing": policy,
+                "frozen_linears": method.frozen_linears,
+                "objective": method.objective,
+            },
+        }
+
+
+def with_directions(label: str, directions: int, at_once: int) -> str:
+    """The label of a method with how its directions are evaluated, if it has several."""
+    if directions == 1:
+        return label
+    how = {1: "in turn", directions: "together"}
+    return f"{label} ({directions} {how.get(at_once, f'by {at_once}')})"
 
 
 def spec(study: Study, run: Run) -> dict[str, Any]:

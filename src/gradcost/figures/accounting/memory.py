@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradcost.figures.style import GREY, WIDTH, styled
+from gradcost.figures.style import GREY, WIDTH, context, styled
 from gradcost.results import paper
 from gradcost.results.accounting import GB, MODELS, ON_DEVICE, PAPER_MODEL, Accounting
 
@@ -33,8 +34,21 @@ _EQUAL = 0.005  # share of the peak within which two bars are the same
 
 @styled
 def draw(data: Accounting) -> Figure:
-    """A panel for each model; methods of a family with the same bar share it."""
-    panels = {name: _bars(data.steps(name)) for name in MODELS if data.sheet(name)}
+    """A panel for each model of the paper."""
+    return _panels(data, MODELS, CARDS, EDGE)
+
+
+def draw_steps(data: Accounting, card: float | None) -> Figure:
+    """A panel for each sheet, and the memory of one card in GB as a line."""
+    longest = float(data.rows["peak_bytes"].max()) / GB
+    edge = longest if card is None else min(longest, max(2.2 * card, longest / 8))
+    with context():
+        return _panels(data, [*data.facts], () if card is None else (card,), edge)
+
+
+def _panels(data: Accounting, sheets: Sequence[str], cards: Sequence[float], edge: float) -> Figure:
+    """A panel for each sheet; methods of a family with the same bar share it."""
+    panels = {name: _bars(data.steps(name)) for name in sheets if data.sheet(name)}
     counts = [len(bars) for bars in panels.values()]
     figure = Figure(figsize=(WIDTH, 1.1 + 0.3 * len(counts) + 0.19 * sum(counts)),
                     layout="constrained")  # fmt: skip
@@ -46,15 +60,15 @@ def draw(data: Accounting) -> Figure:
         gridspec_kw={"height_ratios": [count + 0.6 for count in counts]},
     )[:, 0]  # fmt: skip
     for axes, (name, bars) in zip(grid, panels.items(), strict=True):
-        _panel(axes, bars, theirs=name == PAPER_MODEL)
+        _panel(axes, bars, cards, edge, theirs=name == PAPER_MODEL)
         axes.set_title(data.facts[name].label, loc="left")
-    for card in CARDS:
+    for card in cards:
         grid[0].annotate(
-            f"{card} GB", (card, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+            f"{card:.3g} GB", (card, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
             textcoords="offset points", ha="center", fontsize=7.5, color=GREY,
         )  # fmt: skip
     grid[-1].set_xlabel("memory at the peak of a step [GB]")
-    _legend(figure, pd.concat(list(panels.values())))
+    _legend(figure, pd.concat(list(panels.values())), theirs=PAPER_MODEL in panels)
     return figure
 
 
@@ -80,8 +94,10 @@ def _bars(steps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(kept)
 
 
-def _panel(axes: Axes, bars: pd.DataFrame, *, theirs: bool) -> None:
-    for card in CARDS:
+def _panel(
+    axes: Axes, bars: pd.DataFrame, cards: Sequence[float], edge: float, *, theirs: bool
+) -> None:
+    for card in cards:
         axes.axvline(card, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1)
     changes = [a != b for a, b in pairwise(bars["family"])]
     places = [index + 0.45 * sum(changes[:index]) for index in range(len(bars))]
@@ -89,7 +105,7 @@ def _panel(axes: Axes, bars: pd.DataFrame, *, theirs: bool) -> None:
         left = 0.0
         for columns, color, hatch in PARTS.values():
             width = sum(float(step[f"peak_{name}"]) for name in columns) / GB
-            shown = min(width, EDGE - left)
+            shown = min(width, edge - left)
             if shown > 0:
                 axes.barh(
                     place, shown, left=left, height=0.66, color=color, hatch=hatch,
@@ -104,37 +120,40 @@ def _panel(axes: Axes, bars: pd.DataFrame, *, theirs: bool) -> None:
             )  # fmt: skip
         # the paper's are of one model, and of directions in turn
         known = theirs and int(step["at_once"]) == 1
-        _number(axes, place, left, host, paper.memory(str(step["method"])) if known else None)
+        mark = paper.memory(str(step["method"])) if known else None
+        _number(axes, place, left, host, mark, edge)
     axes.set_yticks(places, [*bars["name"]])
     axes.set_ylim(max(places) + 0.6, -0.6)
-    axes.set_xlim(0, EDGE + 6)
+    axes.set_xlim(0, edge * 10 / 9)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
 
 
-def _number(axes: Axes, place: float, total: float, host: float, theirs: float | None) -> None:
+def _number(
+    axes: Axes, place: float, total: float, host: float, theirs: float | None, edge: float
+) -> None:
     """The total at the end of the bar, and the paper's as a mark."""
     if theirs is not None:
         axes.plot(
             theirs, place, marker="D", markersize=4.2, color="white", markeredgecolor="black",
             markeredgewidth=0.9, zorder=4,
         )  # fmt: skip
-    cut = total > EDGE
+    cut = total > edge
     if cut:  # two strokes across the bar
-        for shift in (-0.6, 0.0):
+        for shift in (-0.011, 0.0):
             axes.plot(
-                [EDGE - 3 + shift, EDGE - 2.4 + shift], [place + 0.45, place - 0.45],
+                [edge * (0.944 + shift), edge * (0.956 + shift)], [place + 0.45, place - 0.45],
                 color="white", linewidth=1.6, zorder=3,
             )  # fmt: skip
     axes.annotate(
-        f"{total:.1f}", (EDGE if cut else max(total + host, theirs or 0.0), place),
+        f"{total:.1f}", (edge if cut else max(total + host, theirs or 0.0), place),
         xytext=(3 if theirs is None or theirs < total - 1 else 5, 0), textcoords="offset points",
         va="center", fontsize=7.5, zorder=5,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
     )  # fmt: skip
 
 
-def _legend(figure: Figure, bars: pd.DataFrame) -> None:
+def _legend(figure: Figure, bars: pd.DataFrame, *, theirs: bool) -> None:
     """The categories that are there, and the marks."""
     handles: list[Any] = [
         Patch(facecolor=color, hatch=hatch, edgecolor="black", linewidth=0.4, label=label)
@@ -148,12 +167,13 @@ def _legend(figure: Figure, bars: pd.DataFrame) -> None:
                 label="besides, in host memory",
             )
         )  # fmt: skip
-    handles.append(
-        Line2D(
-            [], [], linestyle="none", marker="D", markersize=4.2, color="white",
-            markeredgecolor="black", markeredgewidth=0.9, label="the paper's total",
-        )
-    )  # fmt: skip
+    if theirs:
+        handles.append(
+            Line2D(
+                [], [], linestyle="none", marker="D", markersize=4.2, color="white",
+                markeredgecolor="black", markeredgewidth=0.9, label="the paper's total",
+            )
+        )  # fmt: skip
     figure.legend(
         handles=handles, loc="outside upper center", ncols=3, columnspacing=2.0,
         labelspacing=0.35, handlelength=1.8,

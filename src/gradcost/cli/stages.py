@@ -1,136 +1,17 @@
-"""The command line: what the rules of the workflow call, and people too."""
+"""Commands that the rules of the workflow call: one for each stage."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(
-    help="What does it cost to avoid backpropagation? A study in runs, records and one report.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+from gradcost.cli.app import STAGES, app, fail
 
 PlanFile = Annotated[Path, typer.Option("--plan", help="The job's plan, a JSON file.")]
 Out = Annotated[Path, typer.Option(help="Where the result goes.")]
-STAGES, PEOPLE = "Stages of the workflow", "For people"
-
-
-@app.command(rich_help_panel=PEOPLE)
-def check(
-    files: Annotated[
-        list[Path], typer.Argument(help="config.yaml and the overlays to merge over it, in order.")
-    ],
-) -> None:
-    """Validate a configuration and list its experiments."""
-    from gradcost.study import config
-    from gradcost.study.pipeline import Pipeline
-
-    try:
-        pipeline = Pipeline(config.read(*files))
-        grids = pipeline.grids
-    except config.ConfigError as error:
-        _fail(str(error))
-    print(f"scale {pipeline.study.scale}: {len(set().union(*grids.values()))} runs")
-    for name, grid in grids.items():
-        print(f"  {name}: {len(grid)} runs. {pipeline.study.experiments[name].title}")
-
-
-@app.command(rich_help_panel=PEOPLE)
-def show(
-    record_folder: Annotated[Path, typer.Argument(help="The folder of a run's record.")],
-) -> None:
-    """Check the record of a run against its schema, and show it in short."""
-    from gradcost.study import record
-
-    try:
-        found, history = record.read(record_folder)
-    except record.BadRecord as error:
-        _fail(str(error))
-    run = found.run
-    print(f"{run.model} / {run.task} / {run.method} / {run.setting} / seed {run.seed}")
-    print(f"outcome   {found.outcome}" + (f" ({found.reason})" if found.reason else ""))
-    print(f"steps     {found.steps}, {history.num_rows} rows of history")
-    if found.test and found.validation:
-        print(
-            f"accuracy  {found.test.accuracy:.1%} test, {found.validation.accuracy:.1%} validation"
-        )
-        print(f"          {found.test.majority:.1%} the largest class of the test split")
-    if found.cost:
-        cost = found.cost
-        print(f"cost      {cost.forward_equivalents:.2f} forward passes a step")
-        print(
-            f"          {cost.peak_bytes / 1e6:.2f} MB at the peak, "
-            f"{cost.model_bytes / 1e6:.2f} MB of weights"
-        )
-    print(f"seconds   {found.timings.training_seconds:.1f} of training steps")
-    print(f"commit    {found.machine.commit}")
-
-
-@app.command(rich_help_panel=PEOPLE)
-def schema(
-    what: Annotated[str, typer.Argument(help="config, overlay or record.")],
-) -> None:
-    """Print a JSON schema: of config.yaml, of an overlay, or of a run's record."""
-    from gradcost.study import config, record
-
-    schemas: dict[str, Callable[[], dict[str, Any]]] = {
-        "config": config.json_schema,
-        "overlay": lambda: config.json_schema(overlay=True),
-        "record": record.json_schema,
-    }
-    if what not in schemas:
-        _fail(f"no schema of {what!r}; there are {', '.join(schemas)}")
-    print(json.dumps(schemas[what](), indent=1))
-
-
-@app.command(rich_help_panel=PEOPLE)
-def why(
-    old: Annotated[Path, typer.Argument(help="The plan that Snakemake names as `before`.")],
-    new: Annotated[Path, typer.Argument(help="The plan that Snakemake names as `now`.")],
-) -> None:
-    """Say why a job runs again: the settings, files and packages that differ in two plans."""
-    from gradcost.study import pipeline
-    from gradcost.study.files import read_json
-
-    print("\n".join(pipeline.differences(read_json(old), read_json(new))) or "nothing differs")
-
-
-@app.command(rich_help_panel=PEOPLE)
-def bench(
-    out: Annotated[Path, typer.Option(help="A JSON file for the results.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Steps of each method that are timed.")] = 8,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
-) -> None:
-    """Measure what a step of each method costs, in forward passes of the same model."""
-    from dataclasses import asdict
-
-    import torch
-
-    from gradcost.study.files import write_json
-    from gradcost.training import bench as benchmark
-
-    torch.set_num_threads(threads)
-    size = benchmark.Size()
-
-    def tell(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    results = benchmark.run(size, rounds, tell=tell)
-    print(benchmark.table(results))
-    faster = benchmark.together(rounds, tell)
-    for name, times in faster.items():
-        print(f"{name}: 16 directions together are {times:.1f} times faster than in turn, 1 x 16")
-    facts = {"torch": torch.__version__, "threads": threads, "rounds": rounds}
-    facts |= {"model": asdict(size), "methods": [asdict(one) for one in results]}
-    write_json(out, facts | {"speed_up_of_16_directions_together": faster})
 
 
 @app.command(rich_help_panel=STAGES)
@@ -243,6 +124,10 @@ def price(
     processes: Annotated[int, typer.Option(min=1, help="Rows priced at the same time.")] = 1,
 ) -> None:
     """Price a sheet: what steps cost, counted without a GPU and without weights."""
+    from gradcost import warm
+
+    if (code := warm.delegate(sys.argv[1:])) is not None:
+        raise typer.Exit(code)
     given = _verified(plan)
     from gradcost.planning import sheet
     from gradcost.study.files import write_json
@@ -303,10 +188,5 @@ def _verified(plan: Path) -> dict[str, Any]:
     try:
         pipeline.load_code(given)
     except fingerprint.CodeChanged as error:
-        _fail(str(error))
+        fail(str(error))
     return given
-
-
-def _fail(message: str) -> Any:
-    print(f"gradcost: {message}", file=sys.stderr)
-    raise typer.Exit(2)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcost.study.files import read_json
 
-_FOLDER = Path(__file__).with_name("architectures")
+_FOLDER = Path(__file__).parent
 
 # What says a model's size, by `model_type`: transformers fills up what is missing by defaults,
 # and the answer would be that of another model.
@@ -110,6 +110,19 @@ def load(name: str) -> Architecture:
             "config.json, or the name of a repository on the Hugging Face hub"
         )
     return Architecture(name, name.rpartition("/")[2], _checked(_of_hub(name), name))
+
+
+def of_repository(name: str) -> Architecture:
+    """The architecture of a repository of the hub: shipped, or else fetched.
+
+    Raises:
+        UnknownArchitecture: if it is not shipped and cannot be fetched.
+    """
+    for shipped in names():
+        source = str(read_json(_FOLDER / f"{shipped}.json")["source"])
+        if source.removeprefix("https://huggingface.co/").partition("/blob/")[0] == name:
+            return load(shipped)
+    return load(name)
 
 
 def _of_hub(name: str) -> dict[str, Any]:

@@ -1,0 +1,359 @@
+"""What the runs of a study that are still to do will cost, before the first of them starts.
+
+Which runs are to do, and why, is Snakemake's to say: it is asked by a dry run. What a run
+costs follows from its spec.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from gradcost.accounting import closed_form
+from gradcost.planning.case import Case, closed_form_flops, describe
+from gradcost.planning.rate import Rate
+from gradcost.planning.sheet import prices
+from gradcost.study import pipeline, record, runs
+from gradcost.study.architectures import Architecture
+from gradcost.study.config import ConfigError, Study
+from gradcost.study.files import read_json
+from gradcost.study.runs import Run
+
+HOUR = 3600.0
+# units of a table's columns, from large to small
+_FLOPS = {"PFLOP": 1e15, "TFLOP": 1e12, "GFLOP": 1e9}
+_TIMES = {"hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600}
+_TRAINING = re.compile(r"Job \d+: Training (\S+) (\S+) (\S+) (\S+) seed (\d+)")
+_PLANS = re.compile(r"before: '([^']*)' now: '([^']*)'")
+# bytes a row of a history takes at the most: numbers of eight bytes, and each projection
+_ROW, _PROJECTION, _RECORD = 64, 8, 16_000
+
+
+def answer(
+    study: Study,
+    files: list[Path],
+    rate: Rate | None,
+    processes: int,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """The runs that are to do, each with its reason and its cost.
+
+    Args:
+        study: of `files`.
+        files: config.yaml, beside the Snakefile, and overlays.
+        rate: of the device; default: what the study's own records reached, if there are any.
+        processes: how many steps are counted at the same time, of those that must be.
+        tell: of each part that is done.
+
+    Returns:
+        `rows`, a mapping for each run that is to do: its name, `why`, `steps`,
+        `flops`, `hours` (null without a rate) and `evaluated` (whether evaluations are counted:
+        sizes of splits are known once data are prepared). `runs`, the number of all runs;
+        `flops`, `hours` and `disk_bytes` of those to do, the latter by what they are for.
+
+    Raises:
+        ConfigError: if Snakemake cannot plan the study, with what it says.
+    """
+    folder = files[0].resolve().parent
+    ahead = _Ahead(study, folder / "results" / study.scale)
+    rate = rate or ahead.reached()
+    reasons = _reasons(folder, files)
+    costs = ahead.costs([*reasons], processes, tell)
+    rows = [
+        {
+            **vars(run),
+            "why": why,
+            **costs[run],
+            "hours": costs[run]["flops"] / rate.flops / HOUR if rate else None,
+        }
+        for run, why in reasons.items()
+    ]
+    total = sum(row["flops"] for row in rows)
+    wanted = {run for name in ahead.standing for run in ahead.grids[name]}
+    return {
+        "scale": study.scale,
+        "runs": len(wanted),
+        "flops_per_second": rate.flops if rate else None,
+        "rate_of": rate.of if rate else None,
+        "flops": total,
+        "hours": total / rate.flops / HOUR if rate else None,
+        "disk_bytes": ahead.disk([*reasons]),
+        "rows": rows,
+    }
+
+
+def table(found: dict[str, Any]) -> Table:
+    """The answer for a terminal: a row for each model, task, method and setting."""
+    rows, timed = found["rows"], found["hours"] is not None
+    shown = Table(
+        title=f"Scale {found['scale']}: {len(rows)} of {found['runs']} runs to do",
+        caption=_caption(found), box=box.SIMPLE_HEAD, title_justify="left",
+        caption_justify="left", pad_edge=False,
+    )  # fmt: skip
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        key = tuple(str(row[name]) for name in ("model", "task", "method", "setting"))
+        groups.setdefault(key, []).append(row)
+    sums = [
+        (key, members, sum(row["hours"] or 0 for row in members)) for key, members in groups.items()
+    ]
+    flops, flop = _unit([members[0]["flops"] for _, members, _ in sums], _FLOPS)
+    times, time = _unit([hours for _, _, hours in sums], _TIMES)
+    different = len({row["why"] for row in rows}) > 1
+    for head in ("model", "task", "method", "setting"):
+        shown.add_column(head, no_wrap=True)
+    for head in ("runs", "steps", f"{flops} a run", *([f"{times} in all"] if timed else [])):
+        shown.add_column(head, justify="right")
+    if different:
+        shown.add_column("why")
+    for key, members, hours in sums:
+        cells = [str(len(members)), f"{members[0]['steps']:,}"]
+        cells.append(f"{members[0]['flops'] / flop:.4g}")
+        cells += [f"{hours / time:.3g}"] if timed else []
+        cells += ["; ".join(Counter(row["why"] for row in members))] if different else []
+        shown.add_row(*key, *cells)
+    return shown
+
+
+def _unit(values: list[float], units: dict[str, float]) -> tuple[str, float]:
+    """The largest unit in which the largest of the values is above one, or the smallest."""
+    largest = max(values, default=0)
+    return next((one for one in units.items() if largest >= one[1]), [*units.items()][-1])
+
+
+def as_csv(found: dict[str, Any]) -> str:
+    """The answer as CSV, a row a run; FLOPs and hours."""
+    text = io.StringIO()
+    fields = ("model", "task", "method", "setting", "seed", "why", "steps", "flops", "hours",
+              "evaluated")  # fmt: skip
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found["rows"])
+    return text.getvalue()
+
+
+def _caption(found: dict[str, Any]) -> str:
+    def shown(value: float, units: dict[str, float]) -> str:
+        name, size = _unit([value], units)
+        return f"{value / size:.4g} {name}"
+
+    lines = []
+    if len(whys := {row["why"] for row in found["rows"]}) == 1:
+        lines.append(f"Why: {whys.pop()}.")
+    time = "" if found["hours"] is None else f", {shown(found['hours'], _TIMES)} of the device"
+    lines.append(f"In all {shown(found['flops'], _FLOPS)}{time}.")
+    if found["flops_per_second"] is not None:
+        lines.append(f"{found['flops_per_second'] / 1e12:.4g} TFLOP/s: {found['rate_of']}.")
+    else:
+        lines.append("For the time, name a card (--gpu) or a rate (--rate).")
+    units = {"GB": 1e9, "MB": 1e6, "kB": 1e3}
+    disk = ", ".join(
+        f"{name} {shown(size, units)}" for name, size in found["disk_bytes"].items() if size
+    )
+    lines.append(f"On disk, at the most: {disk}.")
+    if unknown := sorted({row["task"] for row in found["rows"] if not row["evaluated"]}):
+        lines.append(
+            f"Evaluations of {', '.join(unknown)} are not counted: their splits are known once "
+            "the data are prepared."
+        )
+    return "\n".join(lines)
+
+
+def _reasons(folder: Path, files: list[Path]) -> dict[Run, str]:
+    """The runs that Snakemake would train, and why."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
+    if overlays := [str(path.resolve()) for path in files[1:]]:
+        command += ["--configfile", *overlays]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise ConfigError(f"Snakemake cannot plan the study in {folder}:\n" + "\n".join(said[-8:]))
+    found: dict[Run, str] = {}
+    run = None
+    for line in done.stdout.splitlines():
+        if training := _TRAINING.fullmatch(line.strip()):
+            model, task, method, setting, seed = training.groups()
+            run = Run(model, task, method, setting, int(seed))
+        elif run is not None and line.startswith("Reason: "):
+            found[run] = _why(folder, line.removeprefix("Reason: ").strip())
+            run = None
+    return dict(sorted(found.items(), key=lambda item: astuple(item[0])))
+
+
+def _why(folder: Path, reason: str) -> str:
+    """Snakemake's reason in the words of the study."""
+    if plans := _PLANS.search(reason):
+        old, new = (folder / path for path in plans.groups())
+        if old.exists() and new.exists():
+            return _changed(pipeline.differences(read_json(old), read_json(new)))
+        return "code or settings have changed"
+    if reason.startswith("Missing output files"):
+        return "no record"
+    if reason.startswith("Input files updated by another job"):
+        return "its data or its model are made anew"
+    return reason.partition(";")[0]
+
+
+def _changed(differences: list[str]) -> str:
+    """Which settings, files and packages differ, in short."""
+    named: dict[str, list[str]] = {"code: ": [], "packages: ": [], "spec: ": []}
+    for line in differences:
+        for start, names in named.items():
+            if line.startswith(start):
+                path = line.removeprefix(start).rpartition(": ")[0]
+                names.append(path.replace(": ", "."))
+    parts = []
+    for what, names in zip(("code", "packages", "settings"), named.values(), strict=True):
+        if names:
+            more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+            parts.append(f"{what} ({', '.join(names[:2])}{more})")
+    return "changed " + "; ".join(parts) if parts else "code or settings have changed"
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """A study, and the folder of its results."""
+
+    study: Study
+    results: Path
+
+    @cached_property
+    def _pipeline(self) -> pipeline.Pipeline:
+        return pipeline.Pipeline(self.study)
+
+    @property
+    def grids(self) -> dict[str, list[Run]]:
+        return self._pipeline.grids
+
+    @property
+    def standing(self) -> list[str]:
+        return self._pipeline.standing
+
+    def reached(self) -> Rate | None:
+        """What the runs reached that there are records of, together."""
+        flops = seconds = 0.0
+        for path in sorted(self.results.glob("runs/**/" + record.RECORD)):
+            found = read_json(path)
+            if found.get("cost") and found.get("steps"):
+                flops += found["steps"] * found["cost"]["step_flops"]
+                seconds += found["timings"]["training_seconds"]
+        return Rate(flops / seconds, "reached by the study's own runs") if seconds else None
+
+    def costs(
+        self, wanted: list[Run], processes: int, tell: Callable[[str], None]
+    ) -> dict[Run, dict[str, Any]]:
+        """Steps and FLOPs of each run."""
+        cases = {run: self._case(run) for run in wanted}
+        # seeds change no cost
+        different = {repr(found): found for found in cases.values()}
+        steps: dict[str, float] = {}
+        counted: dict[str, tuple[Case, int]] = {}
+        for key, (case, batch) in different.items():
+            known = closed_form_flops(case, batch) if case.spec["steps"] else 0
+            if known is None:
+                counted[key] = (case, batch)
+            else:
+                steps[key] = known
+        found = prices([case for case, _ in counted.values()], processes)
+        for (key, (case, batch)), price in zip(counted.items(), found, strict=True):
+            steps[key] = price.cost(batch).step_flops
+            tell(f"counted: {case.spec['method']['name']}")
+        result = {}
+        for run, (case, batch) in cases.items():
+            evaluated = self._evaluated(run)
+            forward = closed_form.forward(describe(case, 1)) if evaluated else 0
+            result[run] = {
+                "steps": case.spec["steps"],
+                "flops": case.spec["steps"] * steps[repr((case, batch))]
+                + (evaluated or 0) * forward,
+                "evaluated": evaluated is not None,
+            }
+        return result
+
+    def disk(self, wanted: list[Run]) -> dict[str, float]:
+        """Bytes that the runs need on disk at the most, by what they are for."""
+        sizes = {"models": 0.0, "tokens": 0.0, "records": 0.0, "a checkpoint of each job": 0.0}
+        for model in dict.fromkeys(run.model for run in wanted):
+            if not (self.results / "models" / model / "manifest.json").exists():
+                shape = runs.architecture(self.study, model)
+                half = self.study.models[model].dtype == "bfloat16"
+                sizes["models"] += _parameters(shape) * (2 if half else 4)
+        for _, task in dict.fromkeys((run.model, run.task) for run in wanted):
+            examples = self._examples(task)
+            if examples:
+                sizes["tokens"] += sum(examples.values()) * (5 * self.study.tasks[task].length + 4)
+        for run in wanted:
+            case, _ = self._case(run)
+            steps = case.spec["steps"]
+            many = (case.spec["method"]["estimator"] or {}).get("perturbations", 1)
+            history = steps * (_ROW + _PROJECTION * many)
+            sizes["records"] += _RECORD + history
+            if steps:
+                trained = _trained(case)
+                # parameters, two moments, and what an estimator remembers
+                state = 4.0 * 4 * trained + history
+                sizes["a checkpoint of each job"] = max(sizes["a checkpoint of each job"], state)
+        return sizes
+
+    def _case(self, run: Run) -> tuple[Case, int]:
+        spec = runs.spec(self.study, run)
+        shape = runs.architecture(self.study, run.model)
+        kept = {key: spec[key] for key in ("model", "method", "steps")}
+        kept["hyperparameters"] = spec.get("hyperparameters")
+        batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
+        task = self.study.tasks[run.task]
+        return Case(shape.config, kept, task.length, len(_labels(task.dataset))), batch
+
+    def _evaluated(self, run: Run) -> int | None:
+        """How many examples a run evaluates; None if the splits are not known."""
+        examples = self._examples(run.task)
+        if examples is None:
+            return None
+        spec = runs.spec(self.study, run)
+        # before the first step, every so often, and at the end
+        looks: int = 1 + -(-spec["steps"] // spec["evaluate_every"])
+        return looks * examples["validation"] + examples["test"]
+
+    def _examples(self, task: str) -> dict[str, int] | None:
+        """The sizes of a task's splits: those prepared, or those that the configuration says."""
+        manifest = self.results / "data" / task / "manifest.json"
+        if manifest.exists():
+            splits = read_json(manifest)["splits"]
+            return {name: split["examples"] for name, split in splits.items()}
+        limits: dict[str, int] = self.study.tasks[task].examples.model_dump()
+        return None if None in limits.values() else limits
+
+
+def _labels(dataset: str) -> list[str]:
+    found: list[str] = import_module(f"gradcost.tasks.{dataset.replace('-', '_')}").LABELS
+    return found
+
+
+def _trained(case: Case) -> int:
+    found = describe(case, 1)
+    if case.spec["model"]["trainable"] == "sparse":
+        return round(float(case.spec["model"]["share"]) * _count(found))
+    return found.trained
+
+
+def _count(model: closed_form.Description) -> int:
+    return sum(one.count for one in model.parameters)
+
+
+def _parameters(shape: Architecture) -> int:
+    """Those of the model as it is published, with a language model's head."""
+    head = closed_form.Head("language-model")
+    return _count(closed_form.describe(shape.config, closed_form.Batch(1, 1), head, "all"))
