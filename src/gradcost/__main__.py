@@ -1,5 +1,14 @@
 """`python -m gradcost`."""
 
-from gradcost.cli import app
+import sys
+
+from gradcost import warm
+
+# before anything is imported that the process asked has imported already
+code = warm.delegate(sys.argv[1:])
+if code is not None:
+    sys.exit(code)
+
+from gradcost.cli import app  # noqa: E402
 
 app(prog_name="gradcost")

@@ -1,13 +1,13 @@
-"""One process that has imported torch, for all the training jobs of one machine.
+"""One process that has imported torch and pandas, for all the jobs of one machine.
 
 Importing torch, transformers and peft takes seconds, as long as a whole run of the demo
 scale. While Snakemake runs on one machine it keeps a process that has imported these
-packages, and nothing of this project; `gradcost train` asks it to fork, and the fork does
+packages, and nothing of this project; `python -m gradcost` asks it to fork, and the fork does
 what the command would have done itself, with the project's code as it is then on disk.
 
 The process lives as long as the Snakemake that started it: it ends when its standard input
 is closed, even by SIGKILL. A fork ends with the command that asked for it. Without such a
-process, or with `GRADCOST_WARM` unset, `gradcost train` simply runs on its own.
+process, or with `GRADCOST_WARM` unset, the command simply runs on its own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ _PACKAGES = (
     "transformers.models.auto.modeling_auto",
     "peft",
     "safetensors.torch",
+    "pandas",
+    "scipy.stats",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
     "typer",
     "grimp",
     "pydantic",

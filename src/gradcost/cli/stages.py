@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,10 +74,6 @@ def train(
     ] = 60.0,
 ) -> None:
     """Train and evaluate one run and write its record; resume it if it was interrupted."""
-    from gradcost import warm
-
-    if (code := warm.delegate(sys.argv[1:])) is not None:
-        raise typer.Exit(code)
     given = _verified(plan)
     from gradcost.study.record import RunName
     from gradcost.training.run import Job
@@ -124,10 +119,6 @@ def price(
     processes: Annotated[int, typer.Option(min=1, help="Rows priced at the same time.")] = 1,
 ) -> None:
     """Price a sheet: what steps cost, counted without a GPU and without weights."""
-    from gradcost import warm
-
-    if (code := warm.delegate(sys.argv[1:])) is not None:
-        raise typer.Exit(code)
     given = _verified(plan)
     from gradcost.planning import sheet
     from gradcost.study.files import write_json
