@@ -30,7 +30,6 @@ from gradcost.accounting.closed_form import (
 from gradcost.estimators.backprop import Backprop
 from gradcost.estimators.forward_mode import ForwardMode
 from gradcost.estimators.zeroth_order import ZerothOrder
-from gradcost.models.dropout import disable_dropout
 from gradcost.models.frozen import freeze_linears
 from gradcost.models.label_words import LabelWords
 from tests.counters import count_flops
@@ -138,6 +137,10 @@ def case(
         if config.model_type in ("bert", "roberta")
         else AutoModelForCausalLM
     )
+    for part in (config, config.get_text_config()):
+        for name in vars(part):
+            if name.endswith("dropout") or name.endswith("dropout_prob"):
+                setattr(part, name, 0.0)
     base = kind.from_config(config, attn_implementation="eager")
     base.config.use_cache = base.config.get_text_config().use_cache = False
     model = base if rank is None else _adapted(base, rank, targets, head)
@@ -150,8 +153,7 @@ def case(
             base.enable_input_require_grads()
         else:
             base.disable_input_require_grads()
-        model.train()
-        disable_dropout(model)
+        model.train()  # in which alone transformers checkpoints
     if head.kind == "label-words":
         model = LabelWords(model, list(range(10, 10 + head.classes)))
         for used in ("logits_to_keep", "mm_token_type_ids", "image_grid_thw", "pixel_values"):

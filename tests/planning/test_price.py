@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gradcost.models.build import finish
-from gradcost.planning.price import Case, price
-from gradcost.planning.sheet import closed_form_flops
+from gradcost.planning.case import Case, closed_form_flops
+from gradcost.planning.price import price
 from gradcost.results import paper
 from gradcost.study import architectures
 from gradcost.tasks.tokens import Split

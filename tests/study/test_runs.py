@@ -84,7 +84,7 @@ def test_a_setting_may_train_all_parameters_in_place_of_adapters():
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("methods__zo_vanilla__checkpointing", True, "for kind: backprop without svrg"),
+        ("methods__zo_vanilla__checkpointing", "every-layer", "for kind: backprop without svrg"),
         ("tasks__agnews__label_words", None, "tasks.agnews.label_words: is missing"),
         (
             "methods__bp_vanilla__variance_reduction",

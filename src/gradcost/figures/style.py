@@ -44,6 +44,7 @@ _STRATEGIES = {  # strategy -> tone, marker
     "sparse": (0, "X"),
     "mezo": (0, "*"),
     "signzo": (1, "<"),
+    "in-place": (1, "H"),
     "segments": (1, "p"),
     "nested": (1, "h"),
     "selective": (0, "d"),

@@ -65,6 +65,9 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
         config: of the model.
         spec: a run's spec.
         classes: the number of classes.
+
+    Raises:
+        ValueError: if transformers can make no model of the config.
     """
     import transformers
 
@@ -72,20 +75,25 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     fields = dict(config)
-    made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
+    kind = fields.pop("model_type")
+    try:
+        made = transformers.AutoConfig.for_model(kind, **fields)
+    except Exception as error:  # of a kind that depends on the field
+        reason = " ".join(str(error).split())
+        raise ValueError(f"no model can be made of this config of {kind}: {reason}") from None
     # transformers 5 wants a pad token to find the ends of rows
     if made.get_text_config().pad_token_id is None:
         made.pad_token_id = made.get_text_config().pad_token_id = 0
     words = spec["method"]["objective"] == "label-words"
     if words and made.model_type == "qwen2_vl":
-        kind: Any = transformers.AutoModelForImageTextToText
+        auto: Any = transformers.AutoModelForImageTextToText
     elif words:
-        kind = transformers.AutoModelForCausalLM
+        auto = transformers.AutoModelForCausalLM
     else:
-        kind = transformers.AutoModelForSequenceClassification
+        auto = transformers.AutoModelForSequenceClassification
         made.num_labels = classes
     with without_numbers():
-        base = kind.from_config(
+        base = auto.from_config(
             made, dtype=getattr(torch, spec["model"]["dtype"]), attn_implementation="eager"
         )
         if spec["model"].get("quantisation"):

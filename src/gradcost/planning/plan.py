@@ -33,6 +33,13 @@ class Card:
     memory: float
     reserved: float
 
+    def __post_init__(self) -> None:
+        if self.free <= 0:
+            raise ValueError(
+                f"a card of {self.memory / GB:.3g} GB of which {self.reserved / GB:.3g} GB are "
+                "reserved leaves nothing for a model"
+            )
+
     @property
     def free(self) -> float:
         """Bytes for tensors."""

@@ -31,8 +31,15 @@ def make(
 
     Returns:
         The facts of the sheet, and `rows`: a mapping for each method, depth and rank.
+
+    Raises:
+        ValueError: if no model can be made of the config, or none with such adapters.
     """
-    jobs = list(_rows(spec))
+    # the closed form first, since it knows at once what the architecture has not
+    jobs = [
+        (row | {"closed_form_flops": closed_form_flops(case, spec["batch"])}, case)
+        for row, case in _rows(spec)
+    ]
     rows = []
     for (row, case), found in zip(jobs, prices([case for _, case in jobs], processes), strict=True):
         cost = found.cost(spec["batch"])
@@ -40,7 +47,6 @@ def make(
             row
             | cost.model_dump()
             | {
-                "closed_form_flops": closed_form_flops(case, spec["batch"]),
                 "largest_batch": {
                     card: found.largest_batch(limit) for card, limit in cards.items()
                 },

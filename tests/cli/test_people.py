@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from gradcost.cli import app
 from gradcost.study import record
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: object, code: int = 0) -> str:
