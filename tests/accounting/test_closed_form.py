@@ -139,7 +139,7 @@ def case(
     )
     for part in (config, config.get_text_config()):
         for name in vars(part):
-            if name.endswith("dropout") or name.endswith("dropout_prob"):
+            if name.endswith(("dropout", "dropout_prob")):
                 setattr(part, name, 0.0)
     base = kind.from_config(config, attn_implementation="eager")
     base.config.use_cache = base.config.get_text_config().use_cache = False

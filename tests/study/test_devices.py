@@ -24,7 +24,7 @@ def test_what_is_no_amount_of_memory_is_refused_with_an_example(text):
 
 @pytest.mark.parametrize("text", ["0GB", "-3GB", "1e999GB"])
 def test_a_card_without_memory_makes_no_sense(text):
-    with pytest.raises(UnknownDevice, match="must be above zero|number"):
+    with pytest.raises(UnknownDevice, match=r"must be above zero|number"):
         devices.memory(text)
 
 

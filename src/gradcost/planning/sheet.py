@@ -36,12 +36,12 @@ def make(
         ValueError: if no model can be made of the config, or none with such adapters.
     """
     # the closed form first, since it knows at once what the architecture has not
-    jobs = [
-        (row | {"closed_form_flops": closed_form_flops(case, spec["batch"])}, case)
-        for row, case in _rows(spec)
-    ]
+    begun, cases = [], []
+    for row, case in _rows(spec):
+        begun.append(row | {"closed_form_flops": closed_form_flops(case, spec["batch"])})
+        cases.append(case)
     rows = []
-    for (row, case), found in zip(jobs, prices([case for _, case in jobs], processes), strict=True):
+    for row, found in zip(begun, prices(cases, processes), strict=True):
         cost = found.cost(spec["batch"])
         rows.append(
             row
