@@ -193,3 +193,27 @@ def test_packed_layers_of_an_unknown_kind_are_named():
         freeze_linears(nn.Sequential(nn.ModuleDict({"inner": Packed()})))
     with pytest.raises(NotImplementedError, match=r"^inner \("):
         freeze_linears(nn.ModuleDict({"inner": Packed()}))
+
+
+@pytest.mark.parametrize("name", ["NF4 nested", "GPTQ 4 bits"])
+def test_stock_linears_say_the_same_and_pay_for_zeros(name):
+    """As published: forward mode also multiplies by the tangent of the dense weight."""
+    layer = make(name).layer
+    stock, frozen = nn.Sequential(layer), nn.Sequential(copy.deepcopy(layer))
+    assert freeze_linears(stock, stock=True) == freeze_linears(frozen) == 1
+    x, tangent = torch.randn(2, 5, IN), torch.randn(2, 5, IN)
+    results, flops = [], []
+    for model in (stock, frozen):
+        flops.append(count_flops(lambda model=model: torch.func.jvp(model, (x,), (tangent,))))
+        results.append(torch.func.jvp(model, (x,), (tangent,)))
+        results[-1] += (torch.func.vjp(model, x)[1](results[-1][0])[0],)
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+    product = 2 * 10 * IN * OUT
+    assert flops == [3 * product, 2 * product]
+
+
+def test_stock_linears_leave_dense_weights_alone():
+    model = nn.Sequential(nn.Linear(2, 2).requires_grad_(False))
+    assert freeze_linears(model, stock=True) == 0
+    assert type(model[0]) is nn.Linear

@@ -112,6 +112,21 @@ def test_every_scale_is_valid():
         ("tasks.agnews.length", 350.5, ["tasks.agnews.length = 350.5", "integer"]),
         ("hardware.threads", True, ["hardware.threads = True", "integer"]),
         ("hyperparameters.zo.agnews.batch_size", -4, ["batch_size = -4", "greater than 0"]),
+        # what is to be priced
+        ("accounting.opt-13b.architecture", "opt-13", ["= 'opt-13'", "did you mean 'opt-13b'?"]),
+        ("accounting.opt-13b.length", 4096, ["length = 4096", "has positions for 2048 tokens"]),
+        ("accounting.opt-13b.batch", 0, ["accounting.opt-13b.batch = 0", "greater than 0"]),
+        ("accounting.opt-13b.layers", [4, 0], ["layers.1 = 0", "greater than 0"]),
+        ("accounting.opt-13b.quantisation", "nf3", ["'nf3': must be 'nf4'"]),
+        ("accounting.opt-13b.trainable", "all", ["quantisation = 'nf4'", "cannot be trained"]),
+        ("accounting.opt-13b.lenght", 8, ["did you mean 'length'?"]),
+        (
+            "accounting.opt-13b.methods",
+            ["zo-vanila"],
+            ["accounting.opt-13b.methods.0 = 'zo-vanila'", "did you mean 'zo-vanilla'?"],
+        ),
+        ("accounting.opt-13b.methods", ["no-finetuning"], ["takes no step that could be priced"]),
+        ("methods.bp-vanilla.checkpointing", "nest", ["= 'nest'", "did you mean 'nested'?"]),
         # what is missing, and what contradicts itself
         ("seeds", KeyError, ["seeds: is missing"]),
         ("hyperparameters.zo.boolq", KeyError, ["hyperparameters.zo.boolq: is missing"]),

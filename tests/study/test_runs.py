@@ -214,3 +214,54 @@ def test_the_step_sizes_of_zeroth_order_are_those_of_table_7():
     columns = config.load(CONFIG).hyperparameters["zo"].values()
     found = [column.estimator["epsilon"] for column in columns]
     assert found == [1e-3, 1e-2, 1e-2, 1e-3, 1e-4, 1e-3, 1e-3]
+
+
+def test_a_sheet_prices_directions_in_turn_and_together():
+    study = config.load(CONFIG)
+    spec = runs.sheet_spec(study, "directions")
+    ways = [
+        (entry["name"], entry["method"]["estimator"]["perturbations"],
+         entry["method"]["estimator"]["at_once"])
+        for entry in spec["methods"]
+    ]  # fmt: skip
+    assert ways == [
+        (name, directions, at_once)
+        for name in ("zo-multiple", "fmad-multiple")
+        for directions in (1, 2, 4, 8)
+        for at_once in dict.fromkeys([1, directions])
+    ]
+
+
+def test_a_sheet_says_what_the_shape_of_its_model_is():
+    spec = runs.sheet_spec(config.load(CONFIG), "opt-13b")
+    assert spec["layers"] == [40]
+    assert spec["targets"] == ["q_proj", "v_proj"]
+    assert spec["config"]["hidden_size"] == 5120
+    deep = runs.sheet_spec(config.load(CONFIG), "depth")
+    assert deep["layers"] == [4, 9, 16, 25]
+
+
+def test_a_sheet_may_set_the_policy_of_all_backprop():
+    study = config.load(CONFIG)
+    sheet = study.accounting["opt-13b"].model_copy(update={"checkpointing": "nested"})
+    found = {
+        entry["name"]: entry["method"]["checkpointing"]
+        for entry in runs.sheet_spec(study, "opt-13b", sheet)["methods"]
+    }
+    assert found == {name: "nested" if name.startswith("bp-") else "none" for name in sheet.methods}
+
+
+def test_a_method_is_priced_with_the_optimiser_that_it_needs():
+    study = config.load(CONFIG)
+    methods = ["signzo", "zo-in-place", "zo-vanilla"]
+    sheet = study.accounting["opt-13b"].model_copy(update={"methods": methods})
+    found = [entry["optimizer"] for entry in runs.sheet_spec(study, "x", sheet)["methods"]]
+    assert found == ["sign", "sgd", "adamw"]
+
+
+def test_the_shape_of_a_model_of_the_study_is_known_before_it_is_made():
+    assert runs.architecture(config.load(CONFIG), "llama-3.1-8b").config["hidden_size"] == 4096
+    demo = config.read(ROOT / "config.yaml", ROOT / "workflow/scales/demo.yaml")
+    found = runs.architecture(demo, "small-llama")
+    assert found.depth == 2
+    assert found.config["vocab_size"] == 2048
