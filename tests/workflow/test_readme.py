@@ -6,8 +6,10 @@ import re
 import shutil
 
 import pytest
+import typer
 import yaml
 
+from gradcost.study import architectures
 from gradcost.study.config import merge
 from tests.workflow.conftest import ROOT, Project
 
@@ -65,3 +67,15 @@ def test_every_path_that_the_readme_names_exists():
     tree = re.findall(r"`((?:src|workflow|envs|reports/published|slurm)[\w/.-]*)`", README)
     for path in tree:
         assert (ROOT / path).exists(), path
+
+
+def test_every_option_of_gradcost_plan_that_the_readme_names_exists():
+    from gradcost.cli import app
+
+    command = typer.main.get_command(app).commands["plan"]
+    known = {name for option in command.params for name in option.opts}
+    section = README.partition("## What will it cost?")[2].partition("## Run")[0]
+    named = set(re.findall(r"--[a-z][a-z-]*", section))
+    assert {"--model", "--study", "--gpu-memory"} <= named <= known
+    for architecture in architectures.names():
+        assert f"`{architecture}`" in section
