@@ -103,8 +103,9 @@ def test_directions_and_how_many_are_evaluated_at_once(tiny):
 def test_the_table_is_for_reading(tiny):
     text = plan(tiny, "--gpu-memory", "24GB", "--rate", "1TFLOPS")
     head = next(line for line in text.splitlines() if line.lstrip().startswith("method"))
-    for column in ("peak GB", "activations", "fits", "largest batch", "seconds a step"):
+    for column in ("peak kB", "activations", "fits", "largest batch", "seconds a step"):
         assert column in head
+    assert text.startswith("tiny, 23.17 thousand parameters, NF4, bfloat16\n")
     assert "4 x 16 tokens, LoRA on q_proj, v_proj of rank 1, adamw" in text
     assert "24.0 GB, of which 0.6 GB are left" in text
 

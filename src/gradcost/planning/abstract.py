@@ -99,9 +99,25 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
         if spec["model"].get("quantisation"):
             _swap_linears(base, spec["model"])
         base.eval()
+        if spec["model"]["trainable"] == "lora":
+            _check_targets(base, kind, spec["model"]["lora"]["targets"])
         tokens = range(classes) if words else None
         # PEFT looks at what bitsandbytes has before it packs
         return finish(base, spec, tokens, selection=EvenSelection, place=_pack)
+
+
+def _check_targets(base: nn.Module, kind: str, targets: list[str]) -> None:
+    found = {
+        name.rpartition(".")[2]: None
+        for name, module in base.named_modules()
+        if isinstance(getattr(module, "weight", None), nn.Parameter) and module.weight.ndim == 2
+        and not isinstance(module, nn.Embedding)
+    }  # fmt: skip
+    missed = [name for name in targets if name.rpartition(".")[2] not in found]
+    if missed:
+        raise ValueError(
+            f"no linear of {kind} is called {', '.join(missed)}; it has {', '.join(found)}"
+        )
 
 
 def _pack(model: nn.Module) -> None:

@@ -13,9 +13,10 @@ from rich.table import Table
 
 from gradcost.planning import sheet
 from gradcost.planning.rate import Rate
+from gradcost.planning.units import BYTES, COUNTS, FLOPS, shown, unit
 from gradcost.study.runs import with_directions
 
-GB, TERA = 1e9, 1e12
+GB = 1e9
 # columns of the table: title, and the categories of `record.Memory` in it
 BREAKDOWN = {
     "weights": ("frozen_weights",),
@@ -87,31 +88,33 @@ def table(found: dict[str, Any]) -> Table:
     rows = found["rows"]
     on_host = any(row["peak"]["host"] for row in rows)
     fitting, timed = found["memory_bytes"] is not None, found["flops_per_second"] is not None
-    shown = Table(
-        title=_title(found), caption=_caption(found), box=box.SIMPLE_HEAD, title_justify="left",
+    gb, byte = unit([row["peak_bytes"] / 10 for row in rows], BYTES)
+    tflop, flop = unit([row["flops_per_example"] for row in rows], FLOPS)
+    made = Table(
+        title=_title(found), caption=_caption(found, gb), box=box.SIMPLE_HEAD, title_justify="left",
         caption_justify="left", pad_edge=False,
     )  # fmt: skip
-    shown.add_column("method", no_wrap=True)
-    heads = ["peak GB", *BREAKDOWN]
+    made.add_column("method", no_wrap=True)
+    heads = [f"peak {gb}", *BREAKDOWN]
     heads += ["on host"] if on_host else []
     heads += ["fits", "largest batch"] if fitting else []
-    heads += ["TFLOP a step", "an example"]
+    heads += [f"{tflop} a step", "an example"]
     heads += ["seconds a step"] if timed else []
     for head in heads:
-        shown.add_column(head, justify="right")
+        made.add_column(head, justify="right")
     for row in rows:
         parts = [sum(row["peak"][name] for name in names) for names in BREAKDOWN.values()]
-        cells = [f"{size / GB:.2f}" for size in (row["peak_bytes"], *parts)]
-        cells += [f"{row['peak']['host'] / GB:.2f}"] if on_host else []
+        cells = [f"{size / byte:.2f}" for size in (row["peak_bytes"], *parts)]
+        cells += [f"{row['peak']['host'] / byte:.2f}"] if on_host else []
         cells += (
             ["yes" if row["fits"] else "no", f"{row['largest_batch_that_fits']:,}"]
             if fitting
             else []
         )
-        cells += [f"{row[key] / TERA:.4g}" for key in ("step_flops", "flops_per_example")]
+        cells += [f"{row[key] / flop:.4g}" for key in ("step_flops", "flops_per_example")]
         cells += [f"{row['seconds_per_step']:.3g}"] if timed else []
-        shown.add_row(row["name"], *cells, style=None if row["fits"] is not False else "dim")
-    return shown
+        made.add_row(row["name"], *cells, style=None if row["fits"] is not False else "dim")
+    return made
 
 
 def as_csv(found: dict[str, Any]) -> str:
@@ -132,7 +135,7 @@ def _title(found: dict[str, Any]) -> str:
     trained = "all parameters" if found["trainable"] == "all" else f"LoRA on {_list(found)}"
     bits = f"{found['quantisation'].upper()}, " if found["quantisation"] else ""
     return (
-        f"{found['label']}, {found['parameters'] / 1e9:.3g} billion parameters, {bits}"
+        f"{found['label']}, {shown(found['parameters'], COUNTS)} parameters, {bits}"
         f"{found['dtype']}\n{found['batch']} x {found['length']} tokens, {trained}, "
         f"{found['optimizer']}"
     )
@@ -142,13 +145,16 @@ def _list(found: dict[str, Any]) -> str:
     return f"{', '.join(found['targets'])} of rank {found['ranks'][0]}"
 
 
-def _caption(found: dict[str, Any]) -> str:
-    lines = ["Memory in GB (1e9 bytes); `trained` is with gradients and the optimiser's states."]
+def _caption(found: dict[str, Any], unit_of_memory: str) -> str:
+    lines = [
+        f"Memory in {unit_of_memory} (a GB is 1e9 bytes); `trained` is with gradients and the "
+        "optimiser's states."
+    ]
     if found["memory_bytes"] is not None:
         lines.append(
             f"The card has {found['memory_bytes'] / GB:.1f} GB, of which "
             f"{found['reserved_bytes'] / GB:.1f} GB are left to CUDA and its allocator (--reserve)."
         )
     if found["flops_per_second"] is not None:
-        lines.append(f"{found['flops_per_second'] / TERA:.4g} TFLOP/s: {found['rate_of']}.")
+        lines.append(f"{found['flops_per_second'] / 1e12:.4g} TFLOP/s: {found['rate_of']}.")
     return "\n".join(lines)

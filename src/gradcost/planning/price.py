@@ -73,7 +73,22 @@ class Price:
 
 
 def price(case: Case) -> Price:
-    """Count a step of `case`."""
+    """Count a step of `case`.
+
+    Raises:
+        ValueError: if no model can be made of its config, or the method cannot run on it.
+    """
+    try:
+        return _price(case)
+    except (NotImplementedError, RuntimeError, AssertionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"{case.spec['method']['name']} cannot be priced on {case.config['model_type']}: "
+            f"{reason or type(error).__name__}"
+        ) from error
+
+
+def _price(case: Case) -> Price:
     prepared = _Prepared(case)
     reduction = case.spec["method"].get("variance_reduction") or {}
     return Price(

@@ -26,6 +26,7 @@ from gradcost.accounting import closed_form
 from gradcost.planning.case import Case, closed_form_flops, describe
 from gradcost.planning.rate import Rate
 from gradcost.planning.sheet import prices
+from gradcost.planning.units import BYTES, FLOPS, HOURS, shown, unit
 from gradcost.study import pipeline, record, runs
 from gradcost.study.architectures import Architecture
 from gradcost.study.config import ConfigError, Study
@@ -33,9 +34,6 @@ from gradcost.study.files import read_json
 from gradcost.study.runs import Run
 
 HOUR = 3600.0
-# units of a table's columns, from large to small
-_FLOPS = {"PFLOP": 1e15, "TFLOP": 1e12, "GFLOP": 1e9}
-_TIMES = {"hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600}
 _TRAINING = re.compile(r"Job \d+: Training (\S+) (\S+) (\S+) (\S+) seed (\d+)")
 _PLANS = re.compile(r"before: '([^']*)' now: '([^']*)'")
 # bytes a row of a history takes at the most: numbers of eight bytes, and each projection
@@ -98,7 +96,7 @@ def answer(
 def table(found: dict[str, Any]) -> Table:
     """The answer for a terminal: a row for each model, task, method and setting."""
     rows, timed = found["rows"], found["hours"] is not None
-    shown = Table(
+    made = Table(
         title=f"Scale {found['scale']}: {len(rows)} of {found['runs']} runs to do",
         caption=_caption(found), box=box.SIMPLE_HEAD, title_justify="left",
         caption_justify="left", pad_edge=False,
@@ -110,28 +108,22 @@ def table(found: dict[str, Any]) -> Table:
     sums = [
         (key, members, sum(row["hours"] or 0 for row in members)) for key, members in groups.items()
     ]
-    flops, flop = _unit([members[0]["flops"] for _, members, _ in sums], _FLOPS)
-    times, time = _unit([hours for _, _, hours in sums], _TIMES)
+    flops, flop = unit([members[0]["flops"] for _, members, _ in sums], FLOPS)
+    times, time = unit([hours for _, _, hours in sums], HOURS)
     different = len({row["why"] for row in rows}) > 1
     for head in ("model", "task", "method", "setting"):
-        shown.add_column(head, no_wrap=True)
+        made.add_column(head, no_wrap=True)
     for head in ("runs", "steps", f"{flops} a run", *([f"{times} in all"] if timed else [])):
-        shown.add_column(head, justify="right")
+        made.add_column(head, justify="right")
     if different:
-        shown.add_column("why")
+        made.add_column("why")
     for key, members, hours in sums:
         cells = [str(len(members)), f"{members[0]['steps']:,}"]
         cells.append(f"{members[0]['flops'] / flop:.4g}")
         cells += [f"{hours / time:.3g}"] if timed else []
         cells += ["; ".join(Counter(row["why"] for row in members))] if different else []
-        shown.add_row(*key, *cells)
-    return shown
-
-
-def _unit(values: list[float], units: dict[str, float]) -> tuple[str, float]:
-    """The largest unit in which the largest of the values is above one, or the smallest."""
-    largest = max(values, default=0)
-    return next((one for one in units.items() if largest >= one[1]), [*units.items()][-1])
+        made.add_row(*key, *cells)
+    return made
 
 
 def as_csv(found: dict[str, Any]) -> str:
@@ -146,22 +138,17 @@ def as_csv(found: dict[str, Any]) -> str:
 
 
 def _caption(found: dict[str, Any]) -> str:
-    def shown(value: float, units: dict[str, float]) -> str:
-        name, size = _unit([value], units)
-        return f"{value / size:.4g} {name}"
-
     lines = []
     if len(whys := {row["why"] for row in found["rows"]}) == 1:
         lines.append(f"Why: {whys.pop()}.")
-    time = "" if found["hours"] is None else f", {shown(found['hours'], _TIMES)} of the device"
-    lines.append(f"In all {shown(found['flops'], _FLOPS)}{time}.")
+    time = "" if found["hours"] is None else f", {shown(found['hours'], HOURS)} of the device"
+    lines.append(f"In all {shown(found['flops'], FLOPS)}{time}.")
     if found["flops_per_second"] is not None:
         lines.append(f"{found['flops_per_second'] / 1e12:.4g} TFLOP/s: {found['rate_of']}.")
     else:
         lines.append("For the time, name a card (--gpu) or a rate (--rate).")
-    units = {"GB": 1e9, "MB": 1e6, "kB": 1e3}
     disk = ", ".join(
-        f"{name} {shown(size, units)}" for name, size in found["disk_bytes"].items() if size
+        f"{name} {shown(size, BYTES)}" for name, size in found["disk_bytes"].items() if size
     )
     lines.append(f"On disk, at the most: {disk}.")
     if unknown := sorted({row["task"] for row in found["rows"] if not row["evaluated"]}):
