@@ -105,7 +105,7 @@ def test_the_table_is_for_reading(tiny):
     head = next(line for line in text.splitlines() if line.lstrip().startswith("method"))
     for column in ("peak kB", "activations", "fits", "largest batch", "seconds a step"):
         assert column in head
-    assert text.startswith("tiny, 23.17 thousand parameters, NF4, bfloat16\n")
+    assert text.startswith("tiny, 23.2 thousand parameters, NF4, bfloat16\n")
     assert "4 x 16 tokens, LoRA on q_proj, v_proj of rank 1, adamw" in text
     assert "24.0 GB, of which 0.6 GB are left" in text
 
