@@ -10,7 +10,7 @@ import pytest
 from gradcost.planning import sheet
 from gradcost.results.accounting import Accounting
 from gradcost.results.accounting import Sheet as Checked
-from gradcost.study import config, runs
+from gradcost.study import architectures, config, runs
 
 pytestmark = pytest.mark.xdist_group("sheet")
 
@@ -85,3 +85,18 @@ def test_a_sheet_is_what_tables_and_figures_read(made):
 def test_targets_that_no_linear_has_are_an_error(spec):
     with pytest.raises(ValueError, match="no linear of llama that takes adapters is called query"):
         sheet.make(spec | {"targets": ["query"]}, 1)
+
+
+@pytest.mark.parametrize("name", architectures.names())
+def test_every_shipped_architecture_can_be_priced(name):
+    """One layer of it, at full width."""
+    asked = config.Sheet(
+        title=name, architecture=name, methods=["bp-checkpointing", "zo-vanilla", "fmad-vanilla"],
+        batch=4, length=64, layers=[1],
+    )  # fmt: skip
+    spec = runs.sheet_spec(config.read(ROOT / "config.yaml"), name, asked)
+    bp, zo, fmad = sheet.make(spec, 1, tell=lambda text: None)["rows"]
+    for row in (bp, zo, fmad):
+        assert row["step_flops"] == pytest.approx(row["closed_form_flops"], rel=1e-3)
+    assert zo["peak_bytes"] < fmad["peak_bytes"]
+    assert fmad["step_flops"] <= 1.02 * zo["step_flops"]

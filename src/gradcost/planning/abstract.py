@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._device import DeviceContext
 
 from gradcost.models.build import HEADS, Ready, finish
 from gradcost.models.sparse import Selection
@@ -23,23 +21,21 @@ from gradcost.models.sparse import Selection
 _BLOCK, _NESTED_BLOCK = 64, 256
 
 
-@contextmanager
-def without_numbers() -> Iterator[None]:
-    """Where tensors are made without numbers."""
-    with torch.device("meta"), _Padded():
-        yield
-
-
-class _Padded(TorchDispatchMode):
+class _WithoutNumbers(DeviceContext):
     """Rows are padded: the answer to models that ask whether all of a mask is true is no."""
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        asks = func is torch.ops.aten._local_scalar_dense.default
+        asks = func is Tensor.__bool__ or func is Tensor.item
         if asks and args[0].dtype is torch.bool and args[0].device.type == "meta":
             return False
-        return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+def without_numbers() -> _WithoutNumbers:
+    """A context in which tensors are made without numbers."""
+    return _WithoutNumbers(torch.device("meta"))
 
 
 class EvenSelection(Selection):

@@ -138,12 +138,20 @@ def sheet_spec(study: Study, name: str, sheet: Sheet | None = None) -> dict[str,
         "targets": sheet.targets or shape.targets,
         "label": shape.label,
         "config": shape.config,
-        "methods": [entry for key in sheet.methods for entry in _priced(study, sheet, key)],
+        "methods": [
+            entry
+            for key in sheet.methods
+            for entry in _priced(study, sheet, key, words=not shape.has_classifier)
+        ],
     }
 
 
-def _priced(study: Study, sheet: Sheet, key: str) -> Iterator[dict[str, Any]]:
-    """A method, once for each way in which its directions are evaluated."""
+def _priced(study: Study, sheet: Sheet, key: str, words: bool) -> Iterator[dict[str, Any]]:
+    """A method, once for each way in which its directions are evaluated.
+
+    Args:
+        words: whether it has label words in place of a head whatever its objective.
+    """
     method = study.methods[key]
     estimator = dict(method.estimator or {})
     published = key.endswith("-published")
@@ -177,7 +185,7 @@ def _priced(study: Study, sheet: Sheet, key: str) -> Iterator[dict[str, Any]]:
                 "variance_reduction": method.variance_reduction,
                 "checkpointing": policy,
                 "frozen_linears": method.frozen_linears,
-                "objective": method.objective,
+                "objective": "label-words" if words else method.objective,
             },
         }
 

@@ -58,6 +58,11 @@ class Architecture:
         return list(_TARGETS.get(self.config["model_type"], ("q_proj", "v_proj")))
 
     @property
+    def has_classifier(self) -> bool:
+        """Whether transformers has the model with a head of classes."""
+        return bool(self.config["model_type"] != "qwen2_vl")
+
+    @property
     def text(self) -> Mapping[str, Any]:
         """The config of the text tower, which is the model itself where there is one alone."""
         found: Mapping[str, Any] = self.config.get("text_config", self.config)
