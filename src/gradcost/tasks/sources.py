@@ -58,7 +58,9 @@ def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, A
     import datasets
 
     if source.get("hub"):
-        found = datasets.load_dataset(source["hub"], revision=source["revision"])
+        found = datasets.load_dataset(
+            source["hub"], source.get("subset"), revision=source["revision"]
+        )
     else:
         folder = Path(source["folder"])
         for pattern in files.values():
