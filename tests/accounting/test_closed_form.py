@@ -119,12 +119,12 @@ def case(
     base, usual = BUILDERS[name.removesuffix("_text")](layers, hidden, inputs)
     targets = targets or usual
     qwen = name.startswith("qwen2_vl")
-    head = head or (Head("language-model", last_only=True) if qwen else Head(classes=CLASSES))
+    head = head or (Head("language-model", positions=1) if qwen else Head(classes=CLASSES))
     if qwen and not images:
         inputs = {"input_ids": ids, "attention_mask": mask}
     inputs.pop("logits_to_keep", None)
-    if head.last_only:
-        inputs["logits_to_keep"] = 1  # type: ignore[assignment]
+    if head.positions:
+        inputs["logits_to_keep"] = head.positions  # type: ignore[assignment]
     config = base.config
     for field, value in changes.items():
         setattr(config, field, value)
@@ -252,12 +252,12 @@ def test_the_counter_agrees_on_variants_of_an_architecture(variant):
 
 @pytest.mark.parametrize(
     "head",
-    [Head("label-words", 3), Head("language-model"), Head("language-model", last_only=True)],
+    [Head("label-words", 3), Head("language-model"), Head("language-model", positions=3)],
     ids=str,
 )
 @pytest.mark.parametrize("name", ["llama", "opt", "bert", "roberta", "qwen2_vl_text"])
 def test_the_counter_agrees_for_heads_of_language_models(name, head):
-    if head.last_only and name in ("bert", "roberta"):
+    if head.positions and name in ("bert", "roberta"):
         with pytest.raises(ValueError, match="all positions"):
             describe(case(name).config, Batch(1, 8), head)
         return

@@ -23,7 +23,7 @@ EVERYTHING: dict[str, int | None] = {"train": None, "validation": None, "test": 
 )
 def test_no_text_is_in_two_splits(train, test):
     pools = {"train": train, "validation": train[:5], "test": test}
-    found = prepare.split(pools, EVERYTHING)
+    found = prepare.split(pools, EVERYTHING).splits
     texts = [{text for text, _ in found[name]} for name in prepare.SPLITS]
     assert not texts[0] & texts[1]
     assert not texts[0] & texts[2]
@@ -33,11 +33,11 @@ def test_no_text_is_in_two_splits(train, test):
 def test_a_split_with_a_number_has_as_many_of_each_class():
     pool = [(f"text {index}", int(index % 5 == 0)) for index in range(100)]
     pools = {"train": pool, "test": [(f"test {i}", i % 2) for i in range(10)]}
-    found = prepare.split(pools, {"train": 20, "validation": 10, "test": None})
+    found = prepare.split(pools, {"train": 20, "validation": 10, "test": None}).splits
     assert Counter(label for _, label in found["train"]) == {0: 10, 1: 10}
     assert Counter(label for _, label in found["validation"]) == {0: 5, 1: 5}
     assert len(found["test"]) == 10
-    assert found == prepare.split(pools, {"train": 20, "validation": 10, "test": None})
+    assert found == prepare.split(pools, {"train": 20, "validation": 10, "test": None}).splits
 
 
 def test_what_a_source_cannot_give_is_said():

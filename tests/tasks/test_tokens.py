@@ -28,7 +28,8 @@ def made(news_folder, llama_folder, tmp_path):
 
 def test_every_input_has_the_task_s_length_and_is_padded_on_the_right(made):
     folder, tokenizer = made
-    splits, classes = tokens.load(folder / "plain")
+    found = tokens.load(folder / "plain")
+    splits, classes = found.splits, found.classes
     assert classes == 4
     assert {name: len(split) for name, split in splits.items()} == {
         "train": 40,
@@ -44,7 +45,7 @@ def test_every_input_has_the_task_s_length_and_is_padded_on_the_right(made):
 
 def test_a_suffix_ends_every_input_even_a_long_one(made):
     folder, tokenizer = made
-    split = tokens.load(folder / "ended")[0]["train"]
+    split = tokens.load(folder / "ended").splits["train"]
     last = split.ids[torch.arange(len(split)), split.mask.sum(1) - 1]
     assert (last == tokenizer.convert_tokens_to_ids("oil")).all()
     assert (split.mask.sum(1) == 8).any()

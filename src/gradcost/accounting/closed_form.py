@@ -79,12 +79,12 @@ class Head:
             `label-words`: the language-model head's rows of the classes' words at all
             positions (see `gradcost.models.label_words`). `language-model`: all its rows.
         classes: of a classifier, or label words.
-        last_only: a language model's logits at the last position of each row alone.
+        positions: a language model's logits at so many last positions of each row alone.
     """
 
     kind: Literal["classifier", "label-words", "language-model"] = "classifier"
     classes: int = 2
-    last_only: bool = False
+    positions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -456,7 +456,7 @@ class _Trace:
     ) -> None:
         """A language model's head: every row of it, or those of some words."""
         self.hold(f"{name}.weight", 0 if tied else inner * vocabulary)
-        rows = batch.size * (1 if head.last_only else batch.length)
+        rows = batch.size * (batch.length if head.positions is None else head.positions)
         if head.kind == "label-words":
             flops = 2 * batch.size * batch.length * inner * head.classes
             self.multiply(name, flops, (x, self.all), "rows")
@@ -639,7 +639,7 @@ def _masked_words(
         name: of the transform.
         dense: whether it belongs to what is not packed.
     """
-    if head.last_only:
+    if head.positions is not None:
         raise ValueError("a masked language model has logits at all positions")
     hidden, vocabulary = config["hidden_size"], config["vocab_size"]
     x = trace.linear(name, x, batch.size * batch.length, hidden, hidden, head=dense)

@@ -31,7 +31,8 @@ class Ready:
     """A model ready to be finetuned.
 
     Attributes:
-        model: takes `input_ids` and `attention_mask`, returns `.logits` (batch, classes).
+        model: takes `input_ids` and `attention_mask`, returns `.logits`: (batch, classes), or
+            those of `gradcost.models.answers`.
         params: what is trained, by name.
         selection: the weights that are trained, if they are chosen anew at each step.
         prompt: token ids that follow each input.
@@ -45,7 +46,7 @@ class Ready:
     pad: int = 0
 
 
-def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
+def build(spec: dict[str, Any], folder: Path, classes: int, answer: int = 0) -> Ready:
     """Load a base, set up its objective, and choose what is trained.
 
     Trained are low-rank adapters (Hu et al., 2022; they start as the identity) on a frozen
@@ -58,6 +59,7 @@ def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
         spec: a run's spec.
         folder: where the model's manifest lies.
         classes: the number of classes of the task.
+        answer: tokens of the longest answer, where answers are text.
     """
     from transformers.utils import logging as transformers_logging
 
@@ -68,10 +70,10 @@ def build(spec: dict[str, Any], folder: Path, classes: int) -> Ready:
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     torch.manual_seed(derive(spec["seed"], "initialisation"))
-    words = spec["method"]["objective"] == "label-words"
-    base, pad = _base(spec, folder, None if words else classes)
-    if not words:
-        return finish(base, spec, pad=pad)
+    objective = spec["method"]["objective"]
+    base, pad = _base(spec, folder, classes if objective == "head" else None)
+    if objective != "label-words":
+        return finish(base, spec, pad=pad, answer=answer)
     tokenizer, text = store.tokenizer(folder), spec["task"]["prompt"]
     prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     tokens = _label_tokens(tokenizer, spec["task"], classes)
@@ -84,6 +86,7 @@ def finish(
     tokens: Sequence[int] | None = None,
     prompt: tuple[int, ...] = (),
     pad: int = 0,
+    answer: int = 0,
     selection: Any = None,
     place: Callable[[nn.Module], object] = lambda model: None,
 ) -> Ready:
@@ -92,11 +95,12 @@ def finish(
     Nothing here depends on a weight's value, but for which are the largest.
 
     Args:
-        base: a classifier or, with `tokens`, a language model. It is changed.
+        base: a classifier or a language model, as the objective needs. It is changed.
         spec: a run's spec.
         tokens: those of the label words.
         prompt: see `Ready`.
         pad: see `Ready`.
+        answer: see `build`.
         selection: the class of the selection of the largest weights, if not the usual one.
         place: called when the adapters are there, to move the model to where it stays.
     """
@@ -106,7 +110,7 @@ def finish(
     method, trainable = spec["method"], spec["model"]["trainable"]
     model = base
     if trainable == "lora":
-        model = _with_adapters(base, spec["model"]["lora"], tokens is not None)
+        model = _with_adapters(base, spec["model"]["lora"], method["objective"] == "head")
     elif trainable == "sparse":
         for name, value in base.named_parameters():
             value.requires_grad_(name.split(".")[0] in HEADS)
@@ -124,6 +128,8 @@ def finish(
         checkpoint(model, policy)
     if tokens is not None:
         model = _part("label_words").LabelWords(model, tokens)
+    if answer:
+        model = _part("answers").AnswerModel(model, answer)
     params = {name: value for name, value in model.named_parameters() if value.requires_grad}
     return Ready(model, params, chosen, prompt, pad)
 
@@ -146,11 +152,11 @@ def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any,
     return base, base.config.pad_token_id
 
 
-def _with_adapters(base: Any, lora: dict[str, Any], words: bool) -> nn.Module:
+def _with_adapters(base: Any, lora: dict[str, Any], classifier: bool) -> nn.Module:
     from peft import LoraConfig, TaskType, get_peft_model
 
     config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM if words else TaskType.SEQ_CLS,
+        task_type=TaskType.SEQ_CLS if classifier else TaskType.CAUSAL_LM,
         r=lora["rank"],
         lora_alpha=lora["alpha"],
         lora_dropout=0.0,

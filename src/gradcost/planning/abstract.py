@@ -54,13 +54,14 @@ class EvenSelection(Selection):
         self._magnitudes()
 
 
-def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
+def build(config: dict[str, Any], spec: dict[str, Any], classes: int, answer: int = 0) -> Ready:
     """The model of a Hugging Face config without numbers, ready to be finetuned.
 
     Args:
         config: of the model.
         spec: a run's spec.
         classes: the number of classes.
+        answer: tokens of the longest answer, where the objective is `answer`.
 
     Raises:
         ValueError: if transformers can make no model of the config.
@@ -80,10 +81,10 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
     # transformers 5 wants a pad token to find the ends of rows
     if made.get_text_config().pad_token_id is None:
         made.pad_token_id = made.get_text_config().pad_token_id = 0
-    words = spec["method"]["objective"] == "label-words"
-    if words and made.model_type == "qwen2_vl":
+    objective = spec["method"]["objective"]
+    if objective != "head" and made.model_type == "qwen2_vl":
         auto: Any = transformers.AutoModelForImageTextToText
-    elif words:
+    elif objective != "head":
         auto = transformers.AutoModelForCausalLM
     else:
         auto = transformers.AutoModelForSequenceClassification
@@ -97,9 +98,9 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int) -> Ready:
         base.eval()
         if spec["model"]["trainable"] == "lora":
             _check_targets(base, kind, spec["model"]["lora"]["targets"])
-        tokens = range(classes) if words else None
+        tokens = range(classes) if objective == "label-words" else None
         # PEFT looks at what bitsandbytes has before it packs
-        return finish(base, spec, tokens, selection=EvenSelection, place=_pack)
+        return finish(base, spec, tokens, answer=answer, selection=EvenSelection, place=_pack)
 
 
 def _check_targets(base: nn.Module, kind: str, targets: list[str]) -> None:

@@ -17,18 +17,23 @@ class Case:
         spec: a run's spec, of which `model`, `method` and `hyperparameters` count here.
         length: tokens of an input.
         classes: of the task.
+        answer: tokens of the longest answer, where the objective is `answer`.
     """
 
     config: dict[str, Any]
     spec: dict[str, Any]
     length: int
     classes: int = 4
+    answer: int = 0
 
 
 def describe(case: Case, batch: int) -> closed_form.Description:
     """The products and parameters of a forward pass of a case's model."""
-    words = case.spec["method"]["objective"] == "label-words"
-    head = closed_form.Head("label-words" if words else "classifier", case.classes)
+    head = {
+        "head": closed_form.Head("classifier", case.classes),
+        "label-words": closed_form.Head("label-words", case.classes),
+        "answer": closed_form.Head("language-model", positions=case.answer + 1),
+    }[case.spec["method"]["objective"]]
     trained: closed_form.Trained = "all"
     if case.spec["model"]["trainable"] == "lora":
         lora = case.spec["model"]["lora"]

@@ -7,6 +7,7 @@ estimated, but for which weights are the largest (`abstract.EvenSelection`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from gradcost.planning import abstract
 from gradcost.planning.case import Case
 from gradcost.study.record import Cost
 from gradcost.tasks.tokens import Split
-from gradcost.training.objective import batch_loss
+from gradcost.training.objective import batch_loss, class_loss
 from gradcost.training.step import priced, stepper
 
 
@@ -128,19 +129,24 @@ class _Prepared:
 
     def __init__(self, case: Case) -> None:
         self.case, self.spec = case, case.spec
-        self.ready: Ready = abstract.build(case.config, case.spec, case.classes)
+        self.ready: Ready = abstract.build(case.config, case.spec, case.classes, case.answer)
         model, self.params = self.ready.model, self.ready.params
         with abstract.without_numbers():
             ids = torch.zeros(MANY, case.length, dtype=torch.long)
             batch = Split(ids, torch.ones_like(ids), torch.zeros(MANY, dtype=torch.long))
         checkpointed = case.spec["method"].get("checkpointing", "none") != "none"
         self.inputs = [batch.ids, batch.mask, batch.labels]
-        self.loss = _AlsoAll(batch_loss(model, batch, self.params if checkpointed else None))
+        criterion = class_loss
+        if case.spec["method"]["objective"] == "answer":
+            # by name: sheets on classes do not depend on it
+            criterion = import_module("gradcost.training.answers").answer_loss
+        own = self.params if checkpointed else None
+        self.loss = _AlsoAll(batch_loss(model, batch, own, criterion))
 
     def forward(self) -> Trace:
         """A forward pass that keeps nothing, which is the same for many methods."""
         case, method = self.case, self.case.spec["method"]
-        same = (case.config, case.spec["model"], case.length, case.classes)
+        same = (case.config, case.spec["model"], case.length, case.classes, case.answer)
         key = repr((*same, method["objective"], method.get("frozen_linears")))
         if key not in _FORWARD:
             meter = self._meter()

@@ -302,7 +302,11 @@ class _Ahead:
         kept["hyperparameters"] = spec.get("hyperparameters")
         batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
         task = self.study.tasks[run.task]
-        return Case(shape.config, kept, task.length, len(_labels(task.dataset))), batch
+        module = import_module(f"gradcost.tasks.{task.dataset.replace('-', '_')}")
+        classes = len(getattr(module, "LABELS", ()))
+        # until answers are tokenised, as long as they may be generated
+        answer = getattr(module, "NEW_TOKENS", 0)
+        return Case(shape.config, kept, task.length, classes, answer), batch
 
     def _evaluated(self, run: Run) -> int | None:
         """How many examples a run evaluates; None if the splits are not known."""
@@ -322,11 +326,6 @@ class _Ahead:
             return {name: split["examples"] for name, split in splits.items()}
         limits: dict[str, int] = self.study.tasks[task].examples.model_dump()
         return None if None in limits.values() else limits
-
-
-def _labels(dataset: str) -> list[str]:
-    found: list[str] = import_module(f"gradcost.tasks.{dataset.replace('-', '_')}").LABELS
-    return found
 
 
 def _trained(case: Case) -> int:

@@ -37,7 +37,7 @@ _REAL = [
     "learning_rate", "momentum", "weight_decay", "clip_norm", "share", "epsilon",
     "forward_equivalents", "training_seconds", "seconds_per_step",
     *(f"{split}_{key}" for split in ("validation", "test") for key in
-      ("accuracy", "loss", "majority")),
+      ("accuracy", "accuracy_published", "loss", "majority")),
 ]  # fmt: skip
 _TYPES = {
     **dict.fromkeys(NAME[:-1], pa.string()),

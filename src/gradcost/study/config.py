@@ -482,7 +482,7 @@ def _faults(study: Study) -> Iterator[str]:
     for name, sheet in study.accounting.items():
         yield from sheet_faults(study, sheet, f"accounting.{name}.")
     for name, task in study.tasks.items():
-        datasets = _modules("tasks", "\nLABELS = ")
+        datasets = [*_modules("tasks", "\nLABELS = "), *_modules("tasks", "\nSCORER = ")]
         if task.dataset not in datasets:
             yield unknown(f"tasks.{name}.dataset", task.dataset, datasets, "dataset")
     for name, model in study.models.items():
@@ -532,6 +532,11 @@ def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
             f"{prefix}length = {sheet.length}: {sheet.architecture} has positions for "
             f"{longest} tokens"
         )
+
+
+def answers_in_text(dataset: str) -> bool:
+    """Whether a dataset's answers are text, and not classes."""
+    return dataset in _modules("tasks", "\nSCORER = ")
 
 
 def accounting_modules(kind: str) -> list[str]:

@@ -156,6 +156,8 @@ class Pipeline:
             modules.append("gradcost.models.sparse")
         if spec["method"]["objective"] == "label-words":
             modules.append("gradcost.models.label_words")
+        if spec["method"]["objective"] == "answer":
+            modules += ["gradcost.models.answers", "gradcost.training.answers"]
         return self._plan("train", modules, run=asdict(run), spec=spec)
 
     def aggregate_plan(self, experiment: str) -> str:

@@ -19,7 +19,7 @@ from gradcost.study.files import canonical_json, read_json, sha256_file, write_a
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 RECORD, HISTORY_FILE = "record.json", "history.parquet"
 Outcome = Literal["completed", "diverged", "out-of-memory"]
 
@@ -58,10 +58,15 @@ class RunName(_Part):
 class Evaluation(_Part):
     """Accuracy (share of right answers) and mean loss over a split."""
 
-    accuracy: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1, description="By the strict scorer, where answers are text")
+    accuracy_published: float | None = Field(
+        None, ge=0, le=1, description="By the scorer of the public code, where answers are text"
+    )
     loss: float | None = Field(description="null where it is not finite")
     examples: int = Field(gt=0)
-    majority: float = Field(ge=0, le=1, description="The share of the split's largest class")
+    majority: float = Field(
+        ge=0, le=1, description="Of who always gives the most common class, or answer"
+    )
 
 
 class Memory(_Part):
@@ -133,7 +138,7 @@ class Machine(_Part):
 class Record(_Part):
     """Everything that happened in a run."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     run: RunName
     spec: dict[str, Any] = Field(description="Everything that can change the numbers")
     inputs: Inputs

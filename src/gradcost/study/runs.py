@@ -21,6 +21,7 @@ from gradcost.study.config import (
     Sheet,
     Study,
     Task,
+    answers_in_text,
     config_error,
     estimator_faults,
     explain,
@@ -219,7 +220,9 @@ def spec(study: Study, run: Run) -> dict[str, Any]:
         "hardware": study.hardware.model_dump(),
         "seed": run.seed,
     }
-    if method.objective == "label-words":
+    if answers_in_text(task.dataset):
+        result["method"]["objective"] = "answer"
+    elif method.objective == "label-words":
         result["task"] |= {"label_words": task.label_words, "prompt": task.prompt}
     if method.estimator is not None and method.hyperparameters is not None:
         column = _hyperparameters(study, run)
@@ -318,7 +321,13 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
             f"models.{run.model}.quantisation = {model.quantisation!r}: a weight in 4 bits cannot "
             f"be trained; trainable: all, as the spec {where} has it, needs quantisation: null"
         )
-    if method.objective == "label-words" and not study.tasks[run.task].label_words:
+    in_text = answers_in_text(study.tasks[run.task].dataset)
+    if method.objective == "label-words" and in_text:
+        yield (
+            f"methods.{run.method}.objective = 'label-words': is for classes, and the answers of "
+            f"task {run.task!r} are text"
+        )
+    if method.objective == "label-words" and not in_text and not study.tasks[run.task].label_words:
         yield (
             f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
             "objective: label-words and needs a word for each class"

@@ -2,78 +2,150 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradcost.study.files import sha256_file, write_atomic, write_json
+from gradcost.tasks.example import Example
 
 MANIFEST = "manifest.json"
 SPLITS = ("train", "validation", "test")
-Example = tuple[str, int]
+Labelled = tuple[str, int]
+"""A text and its class."""
+Pools = Mapping[str, Sequence[Any]]
+
+
+class Fixed(NamedTuple):
+    """Splits for all seeds alike, and what the source itself has twice.
+
+    Attributes:
+        splits: examples by split.
+        overlaps: `train in test` -> how many training examples were left out, since the
+            test split has their text too (or their group, as an image).
+        duplicates: by split, how many examples repeat one before them. They stay.
+    """
+
+    splits: dict[str, list[Any]]
+    overlaps: dict[str, int]
+    duplicates: dict[str, int]
 
 
 def prepare(spec: dict[str, Any], folder: Path) -> None:
-    """Write the splits of a task as Parquet (text, label) and a manifest that names them.
+    """Write the splits of a task as Parquet and a manifest that names them.
+
+    A task with classes has the columns text and label, one whose answer is text prompt,
+    answer, references and image (null without).
 
     Args:
         spec: `gradcost.study.runs.data_spec` of the task.
         folder: where the files go. The manifest is written last.
 
     Raises:
-        ValueError: if the source has too few examples, or a text in two splits.
+        ValueError: if the source has too few examples, or one that cannot be read.
     """
     module = import_module(f"gradcost.tasks.{spec['dataset'].replace('-', '_')}")
-    splits = split(module.pools(spec["source"]), spec["examples"])
+    fixed = split(module.pools(spec["source"]), spec["examples"])
+    labels: Sequence[str] | None = getattr(module, "LABELS", None)
     described = {}
-    for name, examples in splits.items():
-        texts, labels = zip(*examples, strict=True)
-        table = pa.table({"text": list(texts), "label": pa.array(labels, pa.int32())})
+    for name, examples in fixed.splits.items():
+        table = _table(examples, with_classes=labels is not None)
         path = folder / f"{name}.parquet"
         write_atomic(path, partial(pq.write_table, table))
-        counts = Counter(labels)
         described[name] = {
             "examples": len(examples),
-            "classes": [counts[index] for index in range(len(module.LABELS))],
+            "duplicates": fixed.duplicates[name],
             "sha256": sha256_file(path),
         }
-    write_json(folder / MANIFEST, {"spec": spec, "labels": module.LABELS, "splits": described})
+        if labels is not None:
+            counts = Counter(label for _, label in examples)
+            described[name]["classes"] = [counts[index] for index in range(len(labels))]
+        print(f"{name}: {described[name]}")
+    for what, count in fixed.overlaps.items():
+        print(f"left out {what}, in which it is too: {count} examples")
+    task = {"labels": labels} if labels else {
+        "scorer": module.SCORER, "new_tokens": module.NEW_TOKENS,
+    }  # fmt: skip
+    write_json(
+        folder / MANIFEST,
+        {"spec": spec, **task, "splits": described, "overlaps": fixed.overlaps},
+    )
 
 
-def split(
-    pools: dict[str, list[Example]], wanted: dict[str, int | None]
-) -> dict[str, list[Example]]:
-    """Draw the splits from a dataset's pools, once and for all seeds alike.
+def split(pools: Pools, wanted: Mapping[str, int | None]) -> Fixed:
+    """Draw the splits from a dataset's pools.
 
-    A split with a number of examples is drawn at random with as many of each class; one
+    A split with a number of examples is drawn at random, with as many of each class; one
     without takes its whole pool. Where the dataset has no validation pool, validation is
-    drawn first and training from the rest of the training pool.
+    drawn first and training from the rest of the training pool. No text is in two splits,
+    upper and lower case and white space aside: what a source has in two of its pools stays
+    where it is evaluated, in the test split before the validation split.
     """
     rng = random.Random(0)
-    pools = {name: list(dict.fromkeys(pool)) for name, pool in pools.items()}
-    result = {}
+    result: dict[str, list[Any]] = {}
+    overlaps: Counter[str] = Counter()
+    owner: dict[str, str] = {}
+
+    def place(name: str, examples: Sequence[Any]) -> None:
+        result[name] = []
+        for example in examples:
+            other = owner.setdefault(_apart(example), name)
+            if other == name:
+                result[name].append(example)
+            elif other in pools:
+                overlaps[f"{name} in {other}"] += 1
+
+    for name in ("test", "validation"):
+        if name in pools and wanted.get(name) is None:
+            place(name, pools[name])
     for name in ("validation", "train", "test"):
-        source = name if name in pools else "train"
         count = wanted.get(name)
-        if count is None and name not in pools:
+        if name in result:
+            continue
+        if count is not None:
+            pool = [one for one in pools.get(name, pools["train"]) if _apart(one) not in owner]
+            place(name, _drawn(list(dict.fromkeys(pool)), count, rng))
+        elif name in pools:
+            place(name, pools[name])
+        else:
             raise ValueError("the dataset has no validation split: say how many examples to take")
-        result[name] = pools[source] if count is None else _balanced(pools[source], count, rng)
-        taken = set(result[name])
-        # no example, and no text under another label either, in two splits
-        texts = {text for text, _ in taken}
-        pools = {key: [e for e in pool if e[0] not in texts] for key, pool in pools.items()}
-    return {name: result[name] for name in SPLITS}
+    return Fixed(
+        splits={name: result[name] for name in SPLITS},
+        overlaps=dict(sorted(overlaps.items())),
+        duplicates={name: len(result[name]) - len(set(result[name])) for name in SPLITS},
+    )
 
 
-def _balanced(pool: Sequence[Example], count: int, rng: random.Random) -> list[Example]:
-    by_class: dict[int, list[Example]] = {}
+def _apart(example: Labelled | Example) -> str:
+    """What must not be in two splits: a group as an image, or a text."""
+    if isinstance(example, Example):
+        if example.group is not None:
+            return f"group {example.group}"
+        text = example.prompt
+    else:
+        text = example[0]
+    # a hash, since a dataset's passages take more memory than all else here
+    return hashlib.sha256(" ".join(text.casefold().split()).encode()).hexdigest()
+
+
+def _drawn(pool: list[Any], count: int, rng: random.Random) -> list[Any]:
+    if pool and isinstance(pool[0], Example):
+        if len(pool) < count:
+            raise ValueError(f"there are {len(pool)} examples, but {count} are wanted")
+        return rng.sample(pool, count)
+    return _balanced(pool, count, rng)
+
+
+def _balanced(pool: Sequence[Labelled], count: int, rng: random.Random) -> list[Labelled]:
+    by_class: dict[int, list[Labelled]] = {}
     for example in pool:
         by_class.setdefault(example[1], []).append(example)
     share, rest = divmod(count, len(by_class))
@@ -88,3 +160,18 @@ def _balanced(pool: Sequence[Example], count: int, rng: random.Random) -> list[E
         chosen += rng.sample(examples, share)
     rng.shuffle(chosen)
     return chosen
+
+
+def _table(examples: Sequence[Any], with_classes: bool) -> pa.Table:
+    if with_classes:
+        texts, labels = zip(*examples, strict=True)
+        return pa.table({"text": list(texts), "label": pa.array(labels, pa.int32())})
+    columns: dict[str, tuple[Callable[[Example], Any], pa.DataType]] = {
+        "prompt": (lambda one: one.prompt, pa.string()),
+        "answer": (lambda one: one.answer, pa.string()),
+        "references": (lambda one: list(one.references), pa.list_(pa.string())),
+        "image": (lambda one: one.image, pa.binary()),
+    }
+    return pa.table(
+        {name: pa.array(map(get, examples), kind) for name, (get, kind) in columns.items()}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -13,9 +13,19 @@ from gradcost.estimators import LossFn, Params
 from gradcost.tasks.tokens import Split
 from gradcost.training.batches import batch_indices
 
+Criterion = Callable[[Tensor, Split], Tensor]
+"""From a model's logits of a batch to the loss."""
 
-def batch_loss(model: nn.Module, batch: Split, own: Params | None = None) -> LossFn:
-    """The mean cross-entropy of `batch` as a function of the trainable parameters.
+
+def class_loss(logits: Tensor, batch: Split) -> Tensor:
+    """The mean cross-entropy of the classes: logits (batch, classes)."""
+    return cross_entropy(logits.float(), batch.labels)
+
+
+def batch_loss(
+    model: nn.Module, batch: Split, own: Params | None = None, criterion: Criterion = class_loss
+) -> LossFn:
+    """The mean loss of `batch` as a function of the trainable parameters.
 
     Args:
         own: refuse parameters that are not these. Checkpointed activations are recomputed
@@ -29,7 +39,7 @@ def batch_loss(model: nn.Module, batch: Split, own: Params | None = None) -> Los
         output = functional_call(
             model, dict(params), kwargs={"input_ids": batch.ids, "attention_mask": batch.mask}
         )
-        return cross_entropy(output.logits.float(), batch.labels)
+        return criterion(output.logits, batch)
 
     return loss
 
@@ -50,8 +60,10 @@ class Objective:
         seed: int,
         device: str,
         own: Params | None = None,
+        criterion: Criterion = class_loss,
     ) -> None:
         self._model, self._examples, self._device, self._own = model, examples, device, own
+        self._criterion = criterion
         self._batch_size, self._seed = batch_size, seed
         self.evaluations = 0.0
 
@@ -61,7 +73,7 @@ class Objective:
         return StepLoss(self._counted(self._examples[chosen]), Epoch(self))
 
     def _counted(self, examples: Split) -> LossFn:
-        loss = batch_loss(self._model, examples.to(self._device), self._own)
+        loss = batch_loss(self._model, examples.to(self._device), self._own, self._criterion)
 
         def counted(params: Params) -> Tensor:
             self.evaluations += len(examples) / self._batch_size

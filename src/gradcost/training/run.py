@@ -8,6 +8,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import nn
 
 from gradcost.accounting.step import measure
 from gradcost.estimators import load
+from gradcost.models import store
 from gradcost.models.build import Ready, build
 from gradcost.study import record
 from gradcost.study.files import digest
@@ -28,7 +30,7 @@ from gradcost.training import machine
 from gradcost.training.checkpoints import Checkpoint
 from gradcost.training.evaluation import evaluate
 from gradcost.training.loop import Loop, Progress
-from gradcost.training.objective import Epoch, Objective
+from gradcost.training.objective import Criterion, Epoch, Objective, class_loss
 from gradcost.training.step import EstimateThenUpdate, InPlace, priced, stepper
 
 # The least seconds between two lines of progress of one run.
@@ -132,24 +134,37 @@ class _Training:
     def run(self, checkpoint: Checkpoint) -> None:
         spec, job = self.job.spec, self.job
         device, seed = spec["hardware"]["device"], spec["seed"]
-        splits, classes = tokens.load(job.tokens)
-        ready = build(spec, job.model, classes)
+        task = tokens.load(job.tokens)
+        splits = task.splits
+        answer = task.answers.length if task.answers else 0
+        ready = build(spec, job.model, task.classes, answer)
         model, params = ready.model, ready.params
+        criterion: Criterion = class_loss
+        if task.answers:
+            # by name: runs on classes do not depend on it
+            answers = import_module("gradcost.training.answers")
+            criterion, tokenizer = answers.answer_loss, store.tokenizer(job.model)
+
+        def look(name: str) -> Evaluation:
+            if task.answers is None:
+                return evaluate(model, splits[name], device)
+            found: Evaluation = answers.evaluate(
+                model, splits[name], task.answers, name, tokenizer, device
+            )
+            return found
+
         if ready.prompt:
             splits = {
                 name: split.followed_by(ready.prompt, ready.pad) for name, split in splits.items()
             }
 
-        def validate() -> Evaluation:
-            return evaluate(model, splits["validation"], device)
-
         if spec["method"]["estimator"] is None:
             self.cost = _cost_of_inference(model, params, splits["test"][:1].to(device))
-            self.validation = validate()
+            self.validation = look("validation")
         else:
             batch_size = spec["hyperparameters"]["batch_size"]
             own = params if spec["method"]["checkpointing"] != "none" else None
-            objective = Objective(model, splits["train"], batch_size, seed, device, own)
+            objective = Objective(model, splits["train"], batch_size, seed, device, own, criterion)
             self.cost, evaluations = _cost_of_step(ready, objective, spec)
             per_evaluation = self.cost.step_flops / evaluations
             limit = spec["hardware"]["memory_limit"]
@@ -161,7 +176,7 @@ class _Training:
                 params=params,
                 stepper=_stepper(ready, spec),
                 objective=objective,
-                validate=validate,
+                validate=lambda: look("validation"),
                 steps=spec["steps"],
                 evaluate_every=spec["evaluate_every"],
                 batch_size=batch_size,
@@ -178,7 +193,7 @@ class _Training:
             if self.progress.diverged:
                 return
             self.validation = Evaluation(**self.progress.last)
-        self.test = evaluate(model, splits["test"], device)
+        self.test = look("test")
 
 
 def _stepper(ready: Ready, spec: dict[str, Any]) -> EstimateThenUpdate | InPlace:

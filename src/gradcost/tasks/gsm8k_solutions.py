@@ -1,0 +1,14 @@
+"""GSM8K with the worked solution as target, as the paper's public code trains it."""
+
+from __future__ import annotations
+
+from gradcost.tasks import gsm8k, sources
+from gradcost.tasks.example import Example
+
+SCORER = "number"
+NEW_TOKENS = 256
+
+
+def pools(source: sources.Source) -> dict[str, list[Example]]:
+    """The splits of `gsm8k`."""
+    return gsm8k.solutions(source)

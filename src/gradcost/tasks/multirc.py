@@ -1,0 +1,44 @@
+"""MultiRC (Khashabi et al., 2018; paper, appendix B): is this an answer to that question?
+
+A pair of a question and an answer about a paragraph is an example, as in SuperGLUE, whose
+labels of the test split are hidden: the paragraphs of its validation split are halved by
+position into validation and test. Of the 27,243 and 4,848 pairs of `aps/super_glue`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcost.tasks import sources
+
+LABELS = ("no", "yes")
+_FILES = {"train": "train*.parquet", "validation": "validation*.parquet"}
+
+
+def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
+    """The training split, and the halves of the validation split.
+
+    Raises:
+        ValueError: naming the row whose label is neither 0 nor 1.
+    """
+    found = sources.rows(source, _FILES)
+    for split, rows in found.items():
+        for index, row in enumerate(rows):
+            if row["label"] not in (0, 1):
+                raise ValueError(f"MultiRC, {split}, row {index}: label = {row['label']!r}")
+    places: dict[str, int] = {}
+    for row in found["validation"]:
+        places.setdefault(row["paragraph"], len(places))
+
+    def half(rest: int) -> list[tuple[str, int]]:
+        rows = [row for row in found["validation"] if places[row["paragraph"]] % 2 == rest]
+        return [_example(row) for row in rows]
+
+    train = [_example(row) for row in found["train"]]
+    return {"train": train, "validation": half(0), "test": half(1)}
+
+
+def _example(row: dict[str, Any]) -> tuple[str, int]:
+    # the paragraph comes last: an input that is too long is cut at its end
+    asked = f"Question: {row['question']}\nAnswer: {row['answer']}"
+    return f"{asked}\nParagraph: {row['paragraph']}", row["label"]
