@@ -116,7 +116,23 @@ def test_the_task_s_estimator_settings_go_over_the_method_s():
         for run in runs.plan(study)["accuracy"]
         if run.method == "zo-vanilla"
     }
-    assert found == {"agnews": 1e-3, "boolq": 1e-2}  # Table 7
+    # Table 7
+    assert found == {"agnews": 1e-3, "boolq": 1e-2, "multirc": 1e-2, "gsm8k": 1e-3, "mmlu": 1e-4}
+
+
+def test_answers_in_text_have_an_objective_of_their_own_and_no_label_words():
+    study = config.load(CONFIG)
+    grid = runs.plan(study)["accuracy"]
+    objectives = {
+        (run.task, run.method): runs.spec(study, run)["method"]["objective"]
+        for run in grid
+        if run.method in ("zo-vanilla", "mezo")
+    }
+    assert objectives == {
+        **{(task, "zo-vanilla"): "head" for task in ("agnews", "boolq", "multirc")},
+        **{(task, "mezo"): "label-words" for task in ("agnews", "boolq", "multirc")},
+        **{(task, "zo-vanilla"): "answer" for task in ("gsm8k", "mmlu")},
+    }
 
 
 def test_a_setting_changes_what_it_names_and_no_more():

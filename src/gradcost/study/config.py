@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -545,6 +546,7 @@ def accounting_modules(kind: str) -> list[str]:
     return _modules(f"{kind}/accounting", marker)
 
 
+@cache
 def _modules(package: str, marker: str) -> list[str]:
     """The modules of a package that have `marker` in them, by the names that settings use."""
     files = (Path(__file__).parent.parent / package).glob("[a-z]*.py")

@@ -52,7 +52,11 @@ class Run:
 
 
 def runs_of(study: Study, experiment: Experiment) -> list[Run]:
-    """The grid of an experiment, in the order of the configuration."""
+    """The grid of an experiment, in the order of the configuration.
+
+    Label words are for classes: on tasks whose answer is text there is no such run, as in the
+    paper's Table 3.
+    """
     return [
         Run(model, task, method, setting, seed)
         for model in experiment.models
@@ -60,6 +64,10 @@ def runs_of(study: Study, experiment: Experiment) -> list[Run]:
         for method in experiment.methods
         for setting in experiment.settings
         for seed in (experiment.seeds or study.seeds)
+        if not (
+            study.methods[method].objective == "label-words"
+            and answers_in_text(study.tasks[task].dataset)
+        )
     ]
 
 
@@ -321,13 +329,7 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
             f"models.{run.model}.quantisation = {model.quantisation!r}: a weight in 4 bits cannot "
             f"be trained; trainable: all, as the spec {where} has it, needs quantisation: null"
         )
-    in_text = answers_in_text(study.tasks[run.task].dataset)
-    if method.objective == "label-words" and in_text:
-        yield (
-            f"methods.{run.method}.objective = 'label-words': is for classes, and the answers of "
-            f"task {run.task!r} are text"
-        )
-    if method.objective == "label-words" and not in_text and not study.tasks[run.task].label_words:
+    if method.objective == "label-words" and not study.tasks[run.task].label_words:
         yield (
             f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
             "objective: label-words and needs a word for each class"
