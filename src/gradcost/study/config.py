@@ -137,6 +137,11 @@ class Model(Entry):
     label: str = Field(description="The name in tables and figures")
     source: Source | None = None
     pretraining: Pretraining | None = None
+    architecture: str | None = Field(
+        None,
+        description="Its shape, as `gradcost.study.architectures.load` takes it, to price it "
+        "before its weights are here; default: that of its source",
+    )
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantisation: Literal["nf4"] | None = None
     suffix: str | None = Field(None, description="A token that ends every input")

@@ -30,7 +30,7 @@ from gradcost.study.config import (
 
 _NOT_IN_SPEC = {
     *("label", "paper", "family", "steps", "evaluate_every", "hyperparameters"),
-    *("lora", "trainable", "label_words", "prompt"),
+    *("lora", "trainable", "label_words", "prompt", "architecture"),
 }
 
 
@@ -92,6 +92,8 @@ def architecture(study: Study, model: str) -> Architecture:
         gradcost.study.architectures.UnknownArchitecture: if its config cannot be had.
     """
     entry = study.models[model]
+    if entry.architecture is not None:
+        return architectures.load(entry.architecture)
     if entry.pretraining is None:
         source = entry.source
         assert source is not None

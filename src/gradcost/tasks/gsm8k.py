@@ -8,6 +8,8 @@ validation is drawn, since there is no split for it, and 1,319 to test, of `open
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gradcost.tasks import sources
 from gradcost.tasks.example import Example
@@ -18,45 +20,44 @@ _FILES = {"train": "train*.parquet", "test": "test*.parquet"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
+@dataclass(frozen=True)
+class Problem:
+    """A question, the steps to its answer, and the answer."""
+
+    question: str
+    steps: str
+    number: str
+
+    def example(self, *, with_steps: bool = False) -> Example:
+        """The number as target, or the steps to it without their calculator's marks."""
+        steps = re.sub("<<.*?>>", "", self.steps)
+        target = f"{steps}\n#### {self.number}" if with_steps else self.number
+        return Example(f"Question: {self.question}\nAnswer:", target, (self.number,))
+
+
 def pools(source: sources.Source) -> dict[str, list[Example]]:
     """The official splits, with final answers as targets."""
-    return {
-        split: [Example(_prompt(question), number, (number,)) for question, _, number in problems]
-        for split, problems in read(source).items()
-    }
+    return {name: [one.example() for one in part] for name, part in problems(source).items()}
 
 
-def solutions(source: sources.Source) -> dict[str, list[Example]]:
-    """The official splits, with worked solutions as targets, without their calculator's marks."""
-    return {
-        split: [
-            Example(_prompt(question), f"{re.sub('<<.*?>>', '', steps)}\n#### {number}", (number,))
-            for question, steps, number in problems
-        ]
-        for split, problems in read(source).items()
-    }
-
-
-def read(source: sources.Source) -> dict[str, list[tuple[str, str, str]]]:
-    """Question, steps and final number of each problem.
+def problems(source: sources.Source) -> dict[str, list[Problem]]:
+    """The official splits.
 
     Raises:
         ValueError: naming the row whose answer does not end in a number.
     """
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    for split, rows in sources.rows(source, _FILES).items():
-        found[split] = []
-        for index, row in enumerate(rows):
-            steps, _, last = row["answer"].rpartition("####")
-            number = last.strip().replace(",", "")
-            if not _NUMBER.fullmatch(number):
-                raise ValueError(
-                    f"GSM8K, {split}, row {index}: the answer {row['answer'][-60:]!r} does not "
-                    "end in `#### ` and a number"
-                )
-            found[split].append((row["question"], steps.strip(), number))
-    return found
+    return {
+        split: [problem(row, f"GSM8K, {split}, row {index}") for index, row in enumerate(rows)]
+        for split, rows in sources.rows(source, _FILES).items()
+    }
 
 
-def _prompt(question: str) -> str:
-    return f"Question: {question}\nAnswer:"
+def problem(row: Mapping[str, str], where: str) -> Problem:
+    """A question, and an answer that ends in `#### ` and a number."""
+    steps, _, last = row["answer"].strip().rpartition("####")
+    number = last.strip().replace(",", "")
+    if not _NUMBER.fullmatch(number):
+        raise ValueError(
+            f"{where}: the answer {row['answer'][-60:]!r} does not end in `#### ` and a number"
+        )
+    return Problem(row["question"], steps.strip(), number)

