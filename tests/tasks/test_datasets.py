@@ -167,6 +167,38 @@ def test_every_fifth_symbolic_problem_is_for_the_test(wheel):
     assert found["train"][0].prompt == "Question: Q1\nAnswer:"
 
 
+def test_files_are_found_in_the_folders_that_the_hub_has_them_in(tmp_path):
+    (tmp_path / "data").mkdir()
+    row = {"question": "Q", "answer": True, "passage": "P"}
+    write(tmp_path / "data", **{"train-00000-of-00001": [row], "validation-0": [row, row]})
+    found = boolq.pools({"folder": str(tmp_path)})
+    assert [len(found[split]) for split in ("train", "validation", "test")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "message"),
+    [
+        (ConnectionError("no route"), OSError,
+         "hf download cais/mmlu --repo-type dataset --revision abc --local-dir FOLDER"),
+        (ValueError("BuilderConfig 'all' not found"), ValueError,
+         "cais/mmlu, subset 'all', revision 'abc': BuilderConfig"),
+    ],
+)  # fmt: skip
+def test_a_hub_that_does_not_answer_says_what_to_do(monkeypatch, raised, expected, message):
+    import datasets
+
+    def refuse(*args, **kwargs):
+        raise raised
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    source = {"hub": "cais/mmlu", "subset": "all", "revision": "abc"}
+    with pytest.raises(expected) as caught:
+        mmlu.pools(source)
+    assert message in str(caught.value)
+    if expected is OSError:
+        assert "source: {folder: FOLDER/all}" in str(caught.value)
+
+
 @real
 @pytest.mark.parametrize(
     ("module", "name", "wanted", "sizes"),

@@ -53,23 +53,38 @@ def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, A
     """The rows of each split of a dataset on the hub, or of the same files in a folder.
 
     Args:
-        source: a `hub` with its `revision`, or a `folder`.
-        files: for each split the files, as a pattern, that hold it in a folder.
+        source: a `hub` with its `revision`, and a `subset` if it has several; or a `folder`.
+        files: for each split the files, as a pattern, that hold it in a folder or below.
+
+    Raises:
+        FileNotFoundError: naming the pattern that no file of the folder has.
+        OSError: if the hub cannot be reached, with the command that fetches the files.
+        ValueError: if the hub has no such dataset, revision, subset or split.
     """
     import datasets
 
-    if source.get("hub"):
-        found = datasets.load_dataset(
-            source["hub"], source.get("subset"), revision=source["revision"]
-        )
-    else:
+    if not source.get("hub"):
         folder = Path(source["folder"])
         for pattern in files.values():
-            if not any(folder.glob(pattern)):
+            if not any(folder.rglob(pattern)):
                 raise FileNotFoundError(f"{folder} has no file {pattern}")
-        paths = {split: str(folder / pattern) for split, pattern in files.items()}
+        paths = {split: str(folder / "**" / pattern) for split, pattern in files.items()}
         found = datasets.load_dataset("parquet", data_files=paths)
-    return {split: list(found[split]) for split in files}
+        return {split: list(found[split]) for split in files}
+    hub, revision, subset = source["hub"], source["revision"], source.get("subset")
+    try:
+        found = datasets.load_dataset(hub, subset, revision=revision)
+        return {split: list(found[split]) for split in files}
+    except (ConnectionError, OSError) as error:
+        below = f"/{subset}" if subset else ""
+        raise OSError(
+            f"cannot fetch the dataset {hub}: {error}\nWithout a network here, run where there is "
+            f"one\n    hf download {hub} --repo-type dataset --revision {revision} --local-dir "
+            f"FOLDER\nand configure the copy as source: {{folder: FOLDER{below}}}"
+        ) from error
+    except (ValueError, KeyError) as error:
+        where = hub + (f", subset {subset!r}" if subset else "")
+        raise ValueError(f"{where}, revision {revision!r}: {error}") from error
 
 
 def json_lines(archive: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
