@@ -277,6 +277,10 @@ def test_a_method_is_priced_with_the_optimiser_that_it_needs():
 
 def test_the_shape_of_a_model_of_the_study_is_known_before_it_is_made():
     assert runs.architecture(config.load(CONFIG), "llama-3.1-8b").config["hidden_size"] == 4096
+    for name in ("opt-1.3b", "opt-6.7b", "opt-13b", "bert-large", "roberta-base"):
+        assert runs.architecture(config.load(CONFIG), name).name == name
+    laptop = config.read(ROOT / "config.yaml", ROOT / "workflow/scales/laptop.yaml")
+    assert runs.architecture(laptop, "smollm2").depth == 30
     demo = config.read(ROOT / "config.yaml", ROOT / "workflow/scales/demo.yaml")
     found = runs.architecture(demo, "small-llama")
     assert found.depth == 2

@@ -95,12 +95,13 @@ def architecture(study: Study, model: str) -> Architecture:
     if entry.architecture is not None:
         return architectures.load(entry.architecture)
     if entry.pretraining is None:
-        source = entry.source
-        assert source is not None
-        return (
-            architectures.of_repository(source.hub)
-            if source.hub
-            else architectures.load(str(source.folder))
+        assert entry.source is not None
+        if entry.source.hub:
+            return architectures.of_repository(entry.source.hub)
+        if entry.source.folder:
+            return architectures.load(entry.source.folder)
+        raise architectures.UnknownArchitecture(
+            f"models.{model}.architecture: is missing; a wheel does not say what it holds"
         )
     own = entry.pretraining
     config = {
