@@ -14,16 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from gradcost.accounting import closed_form
+from gradcost.accounting.meter import Meter
 from gradcost.accounting.step import measure
 from gradcost.models.checkpointing import checkpoint, segments
 from gradcost.models.frozen import freeze_linears
 from gradcost.study.config import Checkpointing
 from gradcost.study.record import Cost
 from tests.counters import count_flops
-from tests.models.architectures import Example, make
+from tests.models.architectures import CLASSES, IMAGES, Example, make
 
 POLICIES = [policy for policy in get_args(Checkpointing) if policy != "none"]
 ARCHITECTURES = ["llama", "opt", "bert", "roberta", "qwen2_vl"]
+TOWERS = "qwen2_vl_towers"
 
 
 def gradients(example: Example) -> dict[str, Tensor]:
@@ -60,6 +63,49 @@ def test_gradients_are_those_without_checkpointing(name, policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, TOWERS])
+def test_the_loss_is_that_without_checkpointing(name, policy):
+    example = make(name, layers=3)
+    expected = example.loss(example.params)
+    checkpoint(example.model, policy)
+    assert torch.equal(example.loss(example.params), expected)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_each_of_two_towers_has_gradients_as_without_checkpointing(policy):
+    example = make(TOWERS, layers=3)
+    expected = gradients(example)
+    assert any(".visual." in name and value.any() for name, value in expected.items())
+    checkpoint(example.model, policy)
+    for name, value in gradients(example).items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-12, atol=1e-14)
+
+
+def described(name: str, example: Example) -> closed_form.Description:
+    """The closed form's view of an example."""
+    targets = {"bert": ("query", "value"), "roberta": ("query", "value"),
+               TOWERS: ("q_proj", "v_proj", "qkv")}  # fmt: skip
+    head, grids = closed_form.Head(classes=CLASSES), ()
+    if name in IMAGES:
+        head = closed_form.Head("language-model", positions=1)
+        grids = tuple(tuple(grid) for grid in example.inputs["image_grid_thw"].tolist())
+    batch = closed_form.Batch(*example.inputs["input_ids"].shape, grids)
+    adapters = closed_form.Adapters(1, targets.get(name, ("q_proj", "v_proj")))
+    return closed_form.describe(example.model.config, batch, head, adapters)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, TOWERS])
+def test_flops_are_those_of_the_closed_form(name, policy):
+    # five layers: segments of one layer and of two
+    example = make(name, layers=5)
+    freeze_linears(example.model)
+    checkpoint(example.model, policy)
+    counted = count_flops(lambda: gradients(example))
+    assert counted == closed_form.backprop(described(name, example), policy)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_gradients_through_packed_weights_are_the_same(policy):
     example = make("llama", layers=3, hidden=64, dtype=torch.float32, packed=True)
     freeze_linears(example.model)
@@ -89,6 +135,13 @@ def test_what_is_stored_less_is_computed_again():
     assert {one.peak.host for policy, one in costs.items() if policy != "offload"} == {0}
 
 
+def test_nested_stores_the_least_where_layers_are_many():
+    nested, layers, joined = (
+        cost(policy, layers=16).peak.activations for policy in ("nested", "every-layer", "segments")
+    )
+    assert nested < layers < joined
+
+
 @pytest.mark.parametrize(
     ("policy", "grows_with"),
     [("none", lambda p: p), ("every-layer", lambda p: p), ("nested", sqrt), ("segments", sqrt)],
@@ -105,6 +158,18 @@ def test_offload_keeps_the_inputs_of_layers_in_the_memory_of_the_host():
     assert many.peak.activations <= 1.02 * few.peak.activations
     hidden = 4 * 32 * 32 * 4  # rows, tokens, numbers, bytes
     assert many.peak.host - few.peak.host == 8 * hidden
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, TOWERS])
+def test_offload_moves_the_inputs_of_layers_and_nothing_that_layers_share(name):
+    example = make(name, layers=3, dtype=torch.float32)
+    checkpoint(example.model, "offload")
+    with Meter() as meter:
+        gradients(example)
+    # the vision tower has as many patches as the text has tokens
+    towers = 2 if name == TOWERS else 1
+    hidden = 2 * 8 * 32 * 4  # rows, tokens, numbers, bytes
+    assert meter.peak().host == towers * 3 * hidden
 
 
 def test_offload_lets_go_of_the_inputs_of_layers():

@@ -11,7 +11,7 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.functional import linear
 
-from gradcost.models.frozen import FrozenLinear, freeze_linears
+from gradcost.models.frozen import FrozenLinear, StockLinear, freeze_linears
 from tests.counters import MemoryAbove, count_flops
 from tests.models import architectures
 from tests.models.linears import IN, KINDS, OUT, gptq, make
@@ -217,3 +217,32 @@ def test_stock_linears_leave_dense_weights_alone():
     model = nn.Sequential(nn.Linear(2, 2).requires_grad_(False))
     assert freeze_linears(model, stock=True) == 0
     assert type(model[0]) is nn.Linear
+
+
+PACKED = [name for name in KINDS if name.startswith(("NF4", "FP4", "GPTQ"))]
+
+
+def stock_linear(name: str) -> nn.Module:
+    model = nn.Sequential(make(name).layer)
+    freeze_linears(model, stock=True)
+    assert type(model[0]) is StockLinear
+    return model[0]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_stock_linear_has_the_outputs_and_derivatives_of_a_plain_one(name):
+    stock, (_, plain) = stock_linear(name), pair(name)
+    x, tangent = normal(3, 4, IN), normal(2, 3, 4, IN)[1]
+    cotangent = plain(tangent).cos()
+    close(stock(x), plain(x))
+    close(torch.func.jvp(stock, (x,), (tangent,)), torch.func.jvp(plain, (x,), (tangent,)))
+    close(torch.func.vjp(stock, x)[1](cotangent), torch.func.vjp(plain, x)[1](cotangent))
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_stock_linear_keeps_its_dense_weight_for_the_backward_pass(name):
+    stock, x = stock_linear(name), torch.randn(2, IN, requires_grad=True)
+    saved: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        stock(x)
+    assert [tensor.numel() for tensor in saved] == [OUT * IN]

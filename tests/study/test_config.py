@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from gradcost.accounting import closed_form
 from gradcost.study import config, runs
 from gradcost.study.pipeline import Pipeline
 from gradcost.study.runs import Run
@@ -119,6 +121,17 @@ def test_every_scale_is_valid():
         ("accounting.opt-13b.layers", [4, 0], ["layers.1 = 0", "greater than 0"]),
         ("accounting.opt-13b.quantisation", "nf3", ["'nf3': must be 'nf4'"]),
         ("accounting.opt-13b.trainable", "all", ["quantisation = 'nf4'", "cannot be trained"]),
+        ("accounting.opt-13b.architecture", "no/config.json", ["= 'no/config.json'", "No such"]),
+        ("accounting.opt-13b.ranks", [], ["accounting.opt-13b.ranks = []", "at least 1 item"]),
+        ("accounting.opt-13b.ranks", [1, 0], ["ranks.1 = 0", "greater than 0"]),
+        ("accounting.opt-13b.directions", [-2], ["directions.0 = -2", "greater than 0"]),
+        ("accounting.opt-13b.at_once", 0, ["accounting.opt-13b.at_once = 0", "greater than 0"]),
+        ("accounting.opt-13b.targets", [], ["accounting.opt-13b.targets = []", "at least 1 item"]),
+        (
+            "accounting.opt-13b.checkpointing",
+            "every-layers",
+            ["accounting.opt-13b.checkpointing = 'every-layers'", "did you mean 'every-layer'?"],
+        ),
         ("accounting.opt-13b.lenght", 8, ["did you mean 'length'?"]),
         (
             "accounting.opt-13b.methods",
@@ -141,6 +154,20 @@ def test_a_fault_is_named_with_its_path_its_value_and_what_is_valid(valid, path,
     message = fault(change(valid, path, value))
     for part in expected:
         assert part in message
+
+
+def test_the_policies_of_checkpointing_are_those_that_the_closed_form_knows():
+    known = set(get_args(closed_form.Checkpointing))
+    assert set(get_args(config.Checkpointing)) == known | {"none"}
+
+
+@pytest.mark.parametrize(("kind", "function"), [("tables", "render"), ("figures", "draw")])
+def test_tables_and_figures_of_prices_are_found_by_the_names_of_their_files(kind, function):
+    found = config.accounting_modules(kind)
+    assert found
+    for name in found:
+        module = import_module(f"gradcost.{kind}.accounting.{name.replace('-', '_')}")
+        assert callable(getattr(module, function))
 
 
 def test_all_faults_are_told_at_once(valid):

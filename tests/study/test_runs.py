@@ -267,6 +267,39 @@ def test_a_sheet_may_set_the_policy_of_all_backprop():
     assert found == {name: "nested" if name.startswith("bp-") else "none" for name in sheet.methods}
 
 
+def priced(**changes) -> list[dict]:
+    """The methods of a sheet of OPT 13B with other settings."""
+    study = config.load(CONFIG)
+    sheet = study.accounting["opt-13b"].model_copy(update=changes)
+    return runs.sheet_spec(study, "x", sheet)["methods"]
+
+
+def test_a_sheet_evaluates_no_more_directions_at_once_than_there_are():
+    found = [
+        entry["method"]["estimator"]
+        for entry in priced(methods=["zo-multiple"], directions=[2, 8], at_once=4)
+    ]
+    assert [(one["perturbations"], one["at_once"]) for one in found] == [(2, 2), (8, 4)]
+
+
+def test_a_published_method_is_priced_as_it_is_published():
+    (entry,) = priced(methods=["fmad-multiple-published"], directions=[2, 8], at_once=4)
+    assert entry["published"]
+    assert entry["method"]["estimator"] == CONFIG["methods"][entry["name"]]["estimator"]
+    assert entry["method"]["frozen_linears"] is False
+
+
+def test_a_model_without_a_classifier_is_priced_with_label_words():
+    for name, words in (("qwen2-vl-7b", "label-words"), ("opt-13b", "head")):
+        (entry,) = priced(architecture=name, methods=["zo-vanilla"])
+        assert entry["method"]["objective"] == words
+
+
+def test_a_sparse_method_is_priced_with_its_share():
+    found = {entry["name"]: entry["sparse"] for entry in priced(methods=["zo-sparse", "mezo"])}
+    assert found == {"zo-sparse": CONFIG["methods"]["zo-sparse"]["sparse"], "mezo": None}
+
+
 def test_a_method_is_priced_with_the_optimiser_that_it_needs():
     study = config.load(CONFIG)
     methods = ["signzo", "zo-in-place", "zo-vanilla"]
