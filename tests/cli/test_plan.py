@@ -157,6 +157,8 @@ def test_what_makes_no_sense_gets_an_error_that_says_why(tiny, arguments, messag
         ({"model_type": None}, "model_type"),
         ({"model_type": "lama"}, "lama"),
         ({"num_attention_heads": 0}, "num_attention_heads = 0"),
+        ({"hidden_act": "nope"}, "no model can be made of this config of llama: 'nope'"),
+        ({"pad_token_id": 99}, "no model can be made of this config of llama"),
         ({"num_attention_heads": 5}, "attention heads (5)"),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_shipped_architecture_makes_a_model_of_the_published_size(name):
 
 @pytest.mark.parametrize(
     ("name", "packed"),
-    [*((name, False) for name in ("llama", "opt", "bert", "roberta")),
+    [*((name, False) for name in ("llama", "opt", "bert", "roberta")), ("roberta", True),
      *((name, True) for name in ("llama", "opt", "bert"))],
 )  # fmt: skip
 def test_a_model_is_to_the_byte_that_with_numbers(name, packed):

@@ -96,6 +96,9 @@ def test_any_config_can_be_named(tmp_path):
         ({"vocab_size": True}, "vocab_size = True: must be"),
         ({"num_hidden_layers": 2.5}, "num_hidden_layers = 2.5: must be"),
         ({"model_type": "qwen2_vl"}, "the field text_config is missing"),
+        ({"model_type": []}, "model_type = []: must be a name"),
+        ({"hidden_size": {}}, "hidden_size = {}: must be"),
+        ({"max_position_embeddings": "x"}, "max_position_embeddings = 'x': must be"),
     ],
 )
 def test_a_config_that_says_too_little_names_file_and_field(tmp_path, changes, message):
@@ -117,11 +120,25 @@ def test_a_tower_that_says_too_little_names_its_field(tmp_path):
         architectures.load(str(path))
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]"])
+@pytest.mark.parametrize(
+    ("tower", "field", "value"),
+    [("text_config", "hidden_size", 0), ("text_config", "num_hidden_layers", 2.5),
+     ("vision_config", "depth", "x")],
+)  # fmt: skip
+def test_a_tower_of_no_size_is_an_error(tmp_path, tower, field, value):
+    config = dict(architectures.load("qwen2-vl-7b").config)
+    config[tower] = config[tower] | {field: value}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(UnknownArchitecture, match=rf"{tower}\.{field} = .*must be"):
+        architectures.load(str(path))
+
+
+@pytest.mark.parametrize("text", [None, b"{", b"[]", b"\xff\xfe"])
 def test_a_file_that_is_no_config_is_named(tmp_path, text):
     path = tmp_path / "config.json"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text)
     with pytest.raises(UnknownArchitecture, match=str(path)):
         architectures.load(str(path))
 

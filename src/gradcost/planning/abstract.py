@@ -71,36 +71,43 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int, answer: in
     transformers.utils.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    fields = dict(config)
-    kind = fields.pop("model_type")
     try:
-        made = transformers.AutoConfig.for_model(kind, **fields)
+        base = _base(dict(config), spec, classes)
     except Exception as error:  # of a kind that depends on the field
         reason = " ".join(str(error).split())
-        raise ValueError(f"no model can be made of this config of {kind}: {reason}") from None
-    # transformers 5 wants a pad token to find the ends of rows
-    if made.get_text_config().pad_token_id is None:
-        made.pad_token_id = made.get_text_config().pad_token_id = 0
-    objective = spec["method"]["objective"]
-    if objective != "head" and made.model_type == "qwen2_vl":
-        auto: Any = transformers.AutoModelForImageTextToText
-    elif objective != "head":
-        auto = transformers.AutoModelForCausalLM
-    else:
-        auto = transformers.AutoModelForSequenceClassification
-        made.num_labels = classes
+        raise ValueError(
+            f"no model can be made of this config of {config['model_type']}: {reason}"
+        ) from None
     with without_numbers():
-        base = auto.from_config(
-            made, dtype=getattr(torch, spec["model"]["dtype"]), attn_implementation="eager"
-        )
         if spec["model"].get("quantisation"):
             _swap_linears(base, spec["model"])
         base.eval()
         if spec["model"]["trainable"] == "lora":
-            _check_targets(base, kind, spec["model"]["lora"]["targets"])
-        tokens = range(classes) if objective == "label-words" else None
+            _check_targets(base, config["model_type"], spec["model"]["lora"]["targets"])
+        words = spec["method"]["objective"] == "label-words"
+        tokens = range(classes) if words else None
         # PEFT looks at what bitsandbytes has before it packs
         return finish(base, spec, tokens, answer=answer, selection=EvenSelection, place=_pack)
+
+
+def _base(fields: dict[str, Any], spec: dict[str, Any], classes: int) -> Any:
+    """The classifier or language model of a config."""
+    import transformers
+
+    made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
+    # transformers 5 wants a pad token to find the ends of rows
+    if made.get_text_config().pad_token_id is None:
+        made.pad_token_id = made.get_text_config().pad_token_id = 0
+    if spec["method"]["objective"] == "head":
+        auto: Any = transformers.AutoModelForSequenceClassification
+        made.num_labels = classes
+    elif made.model_type == "qwen2_vl":
+        auto = transformers.AutoModelForImageTextToText
+    else:
+        auto = transformers.AutoModelForCausalLM
+    with without_numbers():
+        dtype = getattr(torch, spec["model"]["dtype"])
+        return auto.from_config(made, dtype=dtype, attn_implementation="eager")
 
 
 def _check_targets(base: nn.Module, kind: str, targets: list[str]) -> None:
@@ -159,7 +166,8 @@ def _swap_linears(base: nn.Module, spec: dict[str, Any]) -> None:
     compute = getattr(torch, spec["dtype"])
     for path, parent in list(base.named_modules()):
         for name, layer in list(parent.named_children()):
-            skipped = f"{path}.{name}".strip(".").split(".")[-1] in (*HEADS, "lm_head")
+            # a head of several layers is one
+            skipped = {*HEADS, "lm_head"} & set(f"{path}.{name}".split("."))
             if type(layer) is nn.Linear and not skipped:
                 new = Linear4bit(
                     layer.in_features, layer.out_features, layer.bias is not None,

@@ -281,7 +281,9 @@ class Sheet(Entry):
     quantisation: Literal["nf4"] | None = None
     trainable: Trainable = "lora"
     optimizer: Literal["adamw", "sgd", "adagrad", "rmsprop", "sign"] = "adamw"
-    layers: list[Count] | None = Field(None, description="Depths; default: the architecture's")
+    layers: list[Count] | None = Field(
+        None, description="Depths; default: the architecture's", min_length=1
+    )
     ranks: list[Count] = Field([1], description="Of the adapters", min_length=1)
     targets: list[str] | None = Field(
         None, description="Linears with adapters; default: queries and values", min_length=1
@@ -290,7 +292,7 @@ class Sheet(Entry):
         None, description="Of all backprop methods; default: each method's own"
     )
     directions: list[Count] | None = Field(
-        None, description="For methods with several; default: the method's number"
+        None, description="For methods with several; default: the method's number", min_length=1
     )
     at_once: Count | None = Field(
         None,

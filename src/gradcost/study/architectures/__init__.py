@@ -105,7 +105,8 @@ def load(name: str) -> Architecture:
         try:
             config = read_json(path)
         except (OSError, ValueError) as error:
-            raise UnknownArchitecture(str(error)) from None
+            where = "" if str(path) in str(error) else f"{path}: "
+            raise UnknownArchitecture(f"{where}{error}") from None
         return Architecture(name, path.parent.name or name, _checked(config, str(path)))
     if "/" not in name:
         near = get_close_matches(name, names(), n=1)
@@ -145,17 +146,30 @@ def _checked(config: Any, where: str) -> dict[str, Any]:
     if not isinstance(config, dict) or "model_type" not in config:
         raise UnknownArchitecture(f"{where}: the field model_type is missing")
     kind = config["model_type"]
-    required = _REQUIRED.get(kind, _DECODER)
-    for field in required:
-        if field not in config:
+    if not isinstance(kind, str):
+        raise UnknownArchitecture(f"{where}: model_type = {kind!r}: must be a name")
+    for field in _REQUIRED.get(kind, _DECODER):
+        tower = _REQUIRED.get(f"{kind}.{field}")
+        if tower is None:
+            _check_size(config, field, f"{where}: ", kind)
+        elif not isinstance(config.get(field), dict):
             raise UnknownArchitecture(f"{where}: the field {field} is missing ({kind} needs it)")
-        value = config[field]
-        if isinstance(value, dict):
-            for inner in _REQUIRED.get(f"{kind}.{field}", ()):
-                if inner not in value:
-                    raise UnknownArchitecture(f"{where}: the field {field}.{inner} is missing")
-        elif not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise UnknownArchitecture(
-                f"{where}: {field} = {value!r}: must be a whole number above 0"
-            )
+        else:
+            for inner in tower:
+                _check_size(config[field], inner, f"{where}: ", kind, f"{field}.")
+    text = config.get("text_config", config)
+    if text.get("max_position_embeddings") is not None:
+        _check_size(text, "max_position_embeddings", f"{where}: ", kind)
     return config
+
+
+def _check_size(
+    fields: Mapping[str, Any], name: str, where: str, kind: str, prefix: str = ""
+) -> None:
+    if name not in fields:
+        raise UnknownArchitecture(f"{where}the field {prefix}{name} is missing ({kind} needs it)")
+    value = fields[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise UnknownArchitecture(
+            f"{where}{prefix}{name} = {value!r}: must be a whole number above 0"
+        )
