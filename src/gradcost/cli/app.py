@@ -21,3 +21,8 @@ def fail(message: str) -> NoReturn:
     """Say what is wrong, and end."""
     print(f"gradcost: {message}", file=sys.stderr)
     raise typer.Exit(2)
+
+
+def tell(text: str) -> None:
+    """Say how far it is, beside what is printed."""
+    print(text, file=sys.stderr)

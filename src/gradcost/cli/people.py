@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gradcost.cli.app import PEOPLE, app, fail
+from gradcost.cli.app import PEOPLE, app, fail, tell
 
 
 @app.command(rich_help_panel=PEOPLE)
@@ -109,9 +108,6 @@ def bench(
 
     torch.set_num_threads(threads)
     size = benchmark.Size()
-
-    def tell(text: str) -> None:
-        print(text, file=sys.stderr)
 
     results = benchmark.run(size, rounds, tell=tell)
     print(benchmark.table(results))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from rich.console import Console
 
+from gradcost.cli.app import tell
 from gradcost.planning import plan, study_ahead
 from gradcost.planning import rate as rates
 from gradcost.planning.rate import Rate
@@ -68,14 +69,14 @@ class Planner:
         if gpu_memory:
             memory = devices.memory(gpu_memory)
         card = None if memory is None else plan.Card(memory, devices.memory(reserve))
-        found = plan.answer(spec, card, self.rate, self.processes, _tell)
+        found = plan.answer(spec, card, self.rate, self.processes, tell)
         if plot is not None:
             _draw(found, plot)
         return _text(plan, found, form)
 
     def study_ahead(self, form: Form) -> str:
         """What the runs of the study that are to do cost, as text."""
-        found = study_ahead.answer(self.study, self.files, self.rate, self.processes, _tell)
+        found = study_ahead.answer(self.study, self.files, self.rate, self.processes, tell)
         return _text(study_ahead, found, form)
 
     def _sheet(self, model: str, methods: list[str] | None, options: dict[str, Any]) -> Sheet:
@@ -133,7 +134,3 @@ def _draw(found: dict[str, Any], path: Path) -> None:
     limit = found["memory_bytes"]
     data = accounting.Accounting.of([accounting.Sheet.model_validate(found)])
     save(memory.draw_steps(data, None if limit is None else limit / plan.GB), path)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -61,14 +61,7 @@ def build(spec: dict[str, Any], folder: Path, classes: int, answer: int = 0) -> 
         classes: the number of classes of the task.
         answer: tokens of the longest answer, where answers are text.
     """
-    from transformers.utils import logging as transformers_logging
-
-    # loading a language model as a classifier rightly lacks a head: no warning needed
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    # peft still asks for what transformers now calls activation checkpointing
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    hush()
     torch.manual_seed(derive(spec["seed"], "initialisation"))
     objective = spec["method"]["objective"]
     base, pad = _base(spec, folder, classes if objective == "head" else None)
@@ -78,6 +71,18 @@ def build(spec: dict[str, Any], folder: Path, classes: int, answer: int = 0) -> 
     prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     tokens = _label_tokens(tokenizer, spec["task"], classes)
     return finish(base, spec, tokens, prompt, pad)
+
+
+def hush() -> None:
+    """Silence what the libraries say of a model that is rightly loaded or made."""
+    from transformers.utils import logging as transformers_logging
+
+    # loading a language model as a classifier rightly lacks a head: no warning needed
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    # peft still asks for what transformers now calls activation checkpointing
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def finish(

@@ -6,15 +6,13 @@ What runs on it runs the same operations.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._device import DeviceContext
 
-from gradcost.models.build import HEADS, Ready, finish
+from gradcost.models.build import HEADS, Ready, finish, hush
 from gradcost.models.sparse import Selection
 
 # bitsandbytes: numbers that share a scale, and scales that share one of their own
@@ -66,11 +64,7 @@ def build(config: dict[str, Any], spec: dict[str, Any], classes: int, answer: in
     Raises:
         ValueError: if transformers can make no model of the config.
     """
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    hush()
     try:
         base = _base(dict(config), spec, classes)
     except Exception as error:  # of a kind that depends on the field

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from gradcost.accounting.meter import MANY, Meter, Trace
 from gradcost.accounting.step import numbers
-from gradcost.estimators import LossFn, Params, load
+from gradcost.estimators import Params, load
 from gradcost.models.build import Ready
 from gradcost.planning import abstract
 from gradcost.planning.case import Case
 from gradcost.study.record import Cost
 from gradcost.tasks.tokens import Split
-from gradcost.training.objective import batch_loss, class_loss
+from gradcost.training.objective import AlsoAll, batch_loss, class_loss
 from gradcost.training.step import priced, stepper
 
 
@@ -141,7 +141,7 @@ class _Prepared:
             # by name: sheets on classes do not depend on it
             criterion = import_module("gradcost.training.answers").answer_loss
         own = self.params if checkpointed else None
-        self.loss = _AlsoAll(batch_loss(model, batch, own, criterion))
+        self.loss = AlsoAll(batch_loss(model, batch, own, criterion))
 
     def forward(self) -> Trace:
         """A forward pass that keeps nothing, which is the same for many methods."""
@@ -185,17 +185,6 @@ class _Prepared:
             frozen_weights=[*model.parameters(), *model.buffers()],
             activations=self.inputs,
         )
-
-
-class _AlsoAll:
-    """The loss of a batch that is all of the training set, which a snapshot asks for."""
-
-    def __init__(self, loss: LossFn) -> None:
-        self._loss = loss
-        self.batches = [(1.0, loss)]
-
-    def __call__(self, params: Params) -> Tensor:
-        return self._loss(params)
 
 
 def _under_way(estimator: Any, reduction: str, params: Params) -> Any:

@@ -66,10 +66,11 @@ def answer(
         ConfigError: if Snakemake cannot plan the study, with what it says.
     """
     folder = files[0].resolve().parent
-    ahead = _Ahead(study, folder / "results" / study.scale)
-    rate = rate or ahead.reached()
+    known = pipeline.Pipeline(study)
     reasons = _reasons(folder, files)
-    costs = ahead.costs([*reasons], processes, tell)
+    ahead = _Ahead(study, folder / "results" / study.scale, [*reasons])
+    rate = rate or ahead.reached()
+    costs = ahead.costs(processes, tell)
     rows = [
         {
             **vars(run),
@@ -80,7 +81,7 @@ def answer(
         for run, why in reasons.items()
     ]
     total = sum(row["flops"] for row in rows)
-    wanted = {run for name in ahead.standing for run in ahead.grids[name]}
+    wanted = {run for name in known.standing for run in known.grids[name]}
     return {
         "scale": study.scale,
         "runs": len(wanted),
@@ -88,7 +89,7 @@ def answer(
         "rate_of": rate.of if rate else None,
         "flops": total,
         "hours": total / rate.flops / HOUR if rate else None,
-        "disk_bytes": ahead.disk([*reasons]),
+        "disk_bytes": ahead.disk(),
         "rows": rows,
     }
 
@@ -212,22 +213,21 @@ def _changed(differences: list[str]) -> str:
 
 @dataclass(frozen=True)
 class _Ahead:
-    """A study, and the folder of its results."""
+    """A study, the folder of its results, and the runs that are to do."""
 
     study: Study
     results: Path
+    wanted: list[Run]
 
     @cached_property
-    def _pipeline(self) -> pipeline.Pipeline:
-        return pipeline.Pipeline(self.study)
+    def _shapes(self) -> dict[str, Architecture]:
+        models = {run.model for run in self.wanted}
+        return {model: runs.architecture(self.study, model) for model in models}
 
-    @property
-    def grids(self) -> dict[str, list[Run]]:
-        return self._pipeline.grids
-
-    @property
-    def standing(self) -> list[str]:
-        return self._pipeline.standing
+    @cached_property
+    def _cases(self) -> dict[Run, tuple[Case, int]]:
+        """Each run's step, and the size of its batch."""
+        return {run: self._case(run) for run in self.wanted}
 
     def reached(self) -> Rate | None:
         """What the runs reached that there are records of, together."""
@@ -239,13 +239,11 @@ class _Ahead:
                 seconds += found["timings"]["training_seconds"]
         return Rate(flops / seconds, "reached by the study's own runs") if seconds else None
 
-    def costs(
-        self, wanted: list[Run], processes: int, tell: Callable[[str], None]
-    ) -> dict[Run, dict[str, Any]]:
+    def costs(self, processes: int, tell: Callable[[str], None]) -> dict[Run, dict[str, Any]]:
         """Steps and FLOPs of each run."""
-        cases = {run: self._case(run) for run in wanted}
         # seeds change no cost
-        different = {repr(found): found for found in cases.values()}
+        keys = {run: repr(found) for run, found in self._cases.items()}
+        different = {keys[run]: found for run, found in self._cases.items()}
         steps: dict[str, float] = {}
         counted: dict[str, tuple[Case, int]] = {}
         for key, (case, batch) in different.items():
@@ -258,32 +256,31 @@ class _Ahead:
         for (key, (case, batch)), price in zip(counted.items(), found, strict=True):
             steps[key] = price.cost(batch).step_flops
             tell(f"counted: {case.spec['method']['name']}")
+        forward = {
+            key: closed_form.forward(describe(case, 1)) for key, (case, _) in different.items()
+        }
         result = {}
-        for run, (case, batch) in cases.items():
-            evaluated = self._evaluated(run)
-            forward = closed_form.forward(describe(case, 1)) if evaluated else 0
+        for run, (case, _) in self._cases.items():
+            key, evaluated = keys[run], self._evaluated(run, case)
             result[run] = {
                 "steps": case.spec["steps"],
-                "flops": case.spec["steps"] * steps[repr((case, batch))]
-                + (evaluated or 0) * forward,
+                "flops": case.spec["steps"] * steps[key] + (evaluated or 0) * forward[key],
                 "evaluated": evaluated is not None,
             }
         return result
 
-    def disk(self, wanted: list[Run]) -> dict[str, float]:
+    def disk(self) -> dict[str, float]:
         """Bytes that the runs need on disk at the most, by what they are for."""
         sizes = {"models": 0.0, "tokens": 0.0, "records": 0.0, "a checkpoint of each job": 0.0}
-        for model in dict.fromkeys(run.model for run in wanted):
+        for model, shape in self._shapes.items():
             if not (self.results / "models" / model / "manifest.json").exists():
-                shape = runs.architecture(self.study, model)
                 half = self.study.models[model].dtype == "bfloat16"
                 sizes["models"] += _parameters(shape) * (2 if half else 4)
-        for _, task in dict.fromkeys((run.model, run.task) for run in wanted):
+        for _, task in dict.fromkeys((run.model, run.task) for run in self.wanted):
             examples = self._examples(task)
             if examples:
                 sizes["tokens"] += sum(examples.values()) * (5 * self.study.tasks[task].length + 4)
-        for run in wanted:
-            case, _ = self._case(run)
+        for case, _ in self._cases.values():
             steps = case.spec["steps"]
             many = (case.spec["method"]["estimator"] or {}).get("perturbations", 1)
             history = steps * (_ROW + _PROJECTION * many)
@@ -297,8 +294,7 @@ class _Ahead:
 
     def _case(self, run: Run) -> tuple[Case, int]:
         spec = runs.spec(self.study, run)
-        shape = runs.architecture(self.study, run.model)
-        kept = {key: spec[key] for key in ("model", "method", "steps")}
+        kept = {key: spec[key] for key in ("model", "method", "steps", "evaluate_every")}
         kept["hyperparameters"] = spec.get("hyperparameters")
         batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
         task = self.study.tasks[run.task]
@@ -306,14 +302,14 @@ class _Ahead:
         classes = len(getattr(module, "LABELS", ()))
         # until answers are tokenised, as long as they may be generated
         answer = getattr(module, "NEW_TOKENS", 0)
-        return Case(shape.config, kept, task.length, classes, answer), batch
+        return Case(self._shapes[run.model].config, kept, task.length, classes, answer), batch
 
-    def _evaluated(self, run: Run) -> int | None:
+    def _evaluated(self, run: Run, case: Case) -> int | None:
         """How many examples a run evaluates; None if the splits are not known."""
         examples = self._examples(run.task)
         if examples is None:
             return None
-        spec = runs.spec(self.study, run)
+        spec = case.spec
         # before the first step, every so often, and at the end
         looks: int = 1 + -(-spec["steps"] // spec["evaluate_every"])
         return looks * examples["validation"] + examples["test"]

@@ -7,7 +7,6 @@ lists every fault with its path, its value and what would be valid.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -26,6 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gradcost.study import architectures, estimator_settings
+from gradcost.study.nearest import nearest
 
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -399,7 +399,7 @@ def estimator_faults(
 
 def unknown(path: str, value: Any, known: list[str], what: str) -> str:
     """A sentence on a name that stands for nothing, with the nearest that does."""
-    hint = _nearest(value, known)
+    hint = nearest(value, known)
     return f"{path} = {value!r}: no such {what}; {hint}Known: {', '.join(sorted(known))}"
 
 
@@ -416,13 +416,13 @@ def explain(fault: Any, root: type[BaseModel] = Study, prefix: str = "") -> str:
     shown = repr(value) if len(repr(value)) <= 80 else "..."
     if fault["type"] == "extra_forbidden":
         known = _keys_at(root, location[:-1])
-        hint = _nearest(location[-1], known)
+        hint = nearest(location[-1], known)
         return f"{path} = {shown}: no such key; {hint}Valid keys: {', '.join(known)}"
     if fault["type"] == "missing":
         return f"{path}: is missing"
     if fault["type"] == "literal_error":
         options = [text.strip("'\" ") for text in _options(fault["ctx"]["expected"])]
-        hint = _nearest(value, options)
+        hint = nearest(value, options)
         return f"{path} = {value!r}: must be {fault['ctx']['expected']}; {hint}".rstrip("; ")
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] in ("float_type", "int_type") and isinstance(value, str):
@@ -433,12 +433,6 @@ def explain(fault: Any, root: type[BaseModel] = Study, prefix: str = "") -> str:
                 f"for text unless it has a decimal point: write {number}"
             )
     return f"{path} = {shown}: {message}"
-
-
-def _nearest(value: Any, known: list[str]) -> str:
-    """A question to the user who may have misspelt one of `known`, or nothing."""
-    near = get_close_matches(str(value), known, n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _options(expected: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from gradcost.study.files import read_json
+from gradcost.study.nearest import nearest
 
 _FILE = Path(__file__).with_name("devices.json")
 _BYTES = {"MB": 1e6, "GB": 1e9, "TB": 1e12, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
@@ -75,9 +75,7 @@ def load(name: str) -> Device:
     wanted = name.lower().replace(" ", "-").replace("_", "-")
     if wanted in known:
         return known[wanted]
-    near = get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UnknownDevice(f"no card {name!r}; {hint}Known: {', '.join(known)}")
+    raise UnknownDevice(f"no card {name!r}; {nearest(wanted, known)}Known: {', '.join(known)}")
 
 
 def memory(text: str) -> float:

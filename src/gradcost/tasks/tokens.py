@@ -167,9 +167,12 @@ class _Rows:
         """Texts and classes: cut at the end, to leave room for the model's suffix token."""
         room = self.length - len(self.suffix)
         ids, mask = self._empty(len(table["text"]))
-        self.cut += sum(len(row) > room for row in self.tokenizer(table["text"])["input_ids"])
-        encoded = self.tokenizer(table["text"], truncation=True, max_length=room)
-        for index, row in enumerate(encoded["input_ids"]):
+        for index, row in enumerate(self.tokenizer(table["text"])["input_ids"]):
+            if len(row) > room:
+                self.cut += 1
+                # by the tokenizer, which keeps what it puts at the end of every text
+                text = table["text"][index]
+                row = self.tokenizer(text, truncation=True, max_length=room)["input_ids"]
             whole = row + self.suffix
             ids[index, : len(whole)] = torch.tensor(whole)
             mask[index, : len(whole)] = True

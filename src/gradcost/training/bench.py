@@ -22,6 +22,7 @@ from gradcost.estimators import LossFn, Params, load
 from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import freeze_linears
 from gradcost.models.sparse import Selection, train_largest
+from gradcost.training.objective import AlsoAll
 from gradcost.training.step import EstimateThenUpdate, InPlace, stepper
 
 _SGD = {
@@ -266,17 +267,6 @@ def _loss(model: nn.Module, ids: Tensor) -> LossFn:
     return loss
 
 
-class _AlsoAll:
-    """The loss of a batch that is all of the training set, which a snapshot asks for."""
-
-    def __init__(self, loss: LossFn) -> None:
-        self._loss = loss
-        self.batches = [(1.0, loss)]
-
-    def __call__(self, params: Params) -> Tensor:
-        return self._loss(params)
-
-
 def _taker(
     entry: Entry, model: nn.Module, selection: Selection | None, ids: Tensor
 ) -> Callable[[int], object]:
@@ -294,7 +284,7 @@ def _taker(
     one: EstimateThenUpdate | InPlace = stepper(
         estimator, params, _SGD | {"optimizer": entry.optimizer}, selection
     )
-    loss = _AlsoAll(_loss(model, ids))
+    loss = AlsoAll(_loss(model, ids))
     _, state = one.step(loss, one.init(), 99)
 
     def take(seed: int) -> None:

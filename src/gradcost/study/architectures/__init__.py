@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from gradcost.study.files import read_json
+from gradcost.study.nearest import nearest
 
 _FOLDER = Path(__file__).parent
 
@@ -109,11 +109,9 @@ def load(name: str) -> Architecture:
             raise UnknownArchitecture(f"{where}{error}") from None
         return Architecture(name, path.parent.name or name, _checked(config, str(path)))
     if "/" not in name:
-        near = get_close_matches(name, names(), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise UnknownArchitecture(
-            f"no architecture {name!r}; {hint}Known: {', '.join(names())}; or give the path of a "
-            "config.json, or the name of a repository on the Hugging Face hub"
+            f"no architecture {name!r}; {nearest(name, names())}Known: {', '.join(names())}; "
+            "or give the path of a config.json, or the name of a repository on the Hugging Face hub"
         )
     return Architecture(name, name.rpartition("/")[2], _checked(_of_hub(name), name))
 
