@@ -146,7 +146,7 @@ def test_every_scale_is_valid():
         ("hyperparameters.fmad.boolq.nesterov", True, ["nesterov needs a momentum above 0"]),
         ("hyperparameters.zo.agnews.momentum", 0.9, ["momentum and nesterov are for"]),
         ("tasks.agnews.source", {"hub": "x/y"}, ["hub and revision go together"]),
-        ("tasks.agnews.source", {}, ["exactly one of hub, folder and wheel"]),
+        ("tasks.agnews.source", {}, ["exactly one of hub, folder, wheel and urls"]),
         ("methods.bp-vanilla.hyperparameters", KeyError, ["go together"]),
     ],
 )
@@ -227,7 +227,7 @@ def test_the_schema_for_editors_accepts_the_study_and_refuses_a_misspelt_key(val
 def test_a_pipeline_lists_what_the_report_needs(tmp_path, monkeypatch, valid):
     monkeypatch.chdir(tmp_path)
     pipeline = Pipeline.load(valid)
-    assert len(pipeline.records("accuracy")) == (18 * 5 - 2) * 3
+    assert len(pipeline.records("accuracy")) == (18 * 7 - 4) * 3
     assert "reports/paper/accuracy/cost.tex" in pipeline.artefacts("accuracy")
 
 

@@ -117,7 +117,8 @@ def test_the_task_s_estimator_settings_go_over_the_method_s():
         if run.method == "zo-vanilla"
     }
     # Table 7
-    assert found == {"agnews": 1e-3, "boolq": 1e-2, "multirc": 1e-2, "gsm8k": 1e-3, "mmlu": 1e-4}
+    assert found == {"agnews": 1e-3, "boolq": 1e-2, "multirc": 1e-2, "gsm8k": 1e-3, "mmlu": 1e-4,
+                     "vqav2": 1e-3, "textvqa": 1e-3}  # fmt: skip
 
 
 def test_answers_in_text_have_an_objective_of_their_own_and_no_label_words():
@@ -131,8 +132,18 @@ def test_answers_in_text_have_an_objective_of_their_own_and_no_label_words():
     assert objectives == {
         **{(task, "zo-vanilla"): "head" for task in ("agnews", "boolq", "multirc")},
         **{(task, "mezo"): "label-words" for task in ("agnews", "boolq", "multirc")},
-        **{(task, "zo-vanilla"): "answer" for task in ("gsm8k", "mmlu")},
+        **{(task, "zo-vanilla"): "answer" for task in ("gsm8k", "mmlu", "vqav2", "textvqa")},
     }
+
+
+def test_tasks_about_images_are_for_the_models_that_see():
+    study = config.load(CONFIG)
+    grid = runs.plan(study)["accuracy"]
+    tasks = {"vqav2", "textvqa"}
+    assert {run.task for run in grid if run.model == "qwen2-vl-7b"} == tasks
+    assert {run.task for run in grid if run.model == "llama-3.1-8b"} == set(study.tasks) - tasks
+    assert runs.token_spec(study, "qwen2-vl-7b", "vqav2")["image_size"] == 512
+    assert "image_size" not in runs.token_spec(study, "llama-3.1-8b", "gsm8k")
 
 
 def test_a_setting_changes_what_it_names_and_no_more():

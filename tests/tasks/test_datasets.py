@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
+import threading
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,15 +17,20 @@ import pytest
 from gradcost.tasks import (
     agnews,
     boolq,
+    easy_vqa,
     gsm8k,
     gsm8k_solutions,
     gsm_symbolic,
+    images,
     mmlu,
     mmlu_sample,
     multirc,
     prepare,
     sources,
+    textvqa,
+    vqav2,
 )
+from tests.tasks.test_images import picture
 
 WHOLE: dict[str, int | None] = {"train": None, "validation": None, "test": None}
 MIRROR = os.environ.get("GRADCOST_MIRROR")
@@ -108,6 +116,169 @@ def test_without_its_training_questions_mmlu_says_which_file_is_missing(tmp_path
         mmlu.pools(source)
 
 
+PEOPLE = ["no", *["blue"] * 6, "Blue", "yes", "navy"]
+
+
+def seen(number: int, **changes) -> dict:
+    """A question of TextVQA about an image."""
+    return {"question": f"Which colour is {number}?", "image_id": f"i{number // 2}",
+            "answers": PEOPLE, "image": {"bytes": picture((number // 2 + 1, 4)), "path": "i"},
+            **changes}  # fmt: skip
+
+
+def test_textvqa_asks_of_images_and_halves_them(tmp_path):
+    train, validation = [seen(n) for n in range(6)], [seen(n) for n in range(10, 18)]
+    source = write(tmp_path, train=train, validation=validation)
+    found = textvqa.pools(source)
+    assert [len(found[name]) for name in prepare.SPLITS] == [6, 4, 4]
+    one = found["train"][3]
+    assert one.prompt == "Which colour is 3?\nAnswer with a single word or phrase."
+    assert (one.answer, one.references, one.image) == ("blue", tuple(PEOPLE), "i1")
+    assert not {e.image for e in found["validation"]} & {e.image for e in found["test"]}
+    sizes = [len(one) for one in textvqa.images(source, ["i2", "i5", "i0"])]
+    assert sizes == [len(picture((n + 1, 4))) for n in (2, 5, 0)]
+
+
+def test_a_row_whose_answers_are_hidden_is_named(tmp_path):
+    source = write(tmp_path, train=[seen(0), seen(1, answers=[])], validation=[seen(4)])
+    with pytest.raises(ValueError, match="TextVQA, train, row 1: has no answers"):
+        textvqa.pools(source)
+
+
+def test_columns_that_are_missing_are_named(tmp_path):
+    row = {"question": "q", "image_id": "i", "answers": ["a"]}
+    source = write(tmp_path, train=[row], validation=[row])
+    with pytest.raises(ValueError, match="train: has no column image; it has question"):
+        list(textvqa.images(source, ["i"]))
+    other = write(tmp_path, train=[{"frage": "q"}], validation=[{"frage": "q"}])
+    with pytest.raises(ValueError, match="has no column question, answers, image_id; it has frage"):
+        textvqa.pools(other)
+
+
+def test_files_that_are_no_tables_or_unlike_each_other_are_told(tmp_path):
+    row = {"question": "q", "passage": "p", "answer": True}
+    source = write(tmp_path, train=[row])
+    (tmp_path / "validation.parquet").write_bytes(b"PAR1 cut off")
+    with pytest.raises(ValueError, match=f"{tmp_path}: .*Parquet"):
+        boolq.pools(source)
+    write(tmp_path, validation=[{"frage": "q"}])
+    with pytest.raises(ValueError, match=f"{tmp_path}: Couldn't cast"):
+        boolq.pools(source)
+
+
+def test_questions_about_images_are_prepared_with_each_image_once(tmp_path):
+    (tmp_path / "files").mkdir()
+    source = write(
+        tmp_path / "files",
+        train=[seen(n) for n in range(6)],
+        # an image of the training split, and one twice as long
+        validation=[seen(4), *(seen(n) for n in range(10, 18))],
+    )
+    spec = {"dataset": "textvqa", "source": source, "examples": WHOLE}
+    prepare.prepare(spec, tmp_path / "data")
+    manifest = json.loads((tmp_path / "data" / "manifest.json").read_text())
+    # image 2 was in training and in validation, where it stays
+    assert {name: part["examples"] for name, part in manifest["splits"].items()} == {
+        "train": 4, "validation": 5, "test": 4,
+    }  # fmt: skip
+    assert manifest["overlaps"] == {"train in validation": 2}
+    assert manifest["images"]["count"] == 2 + 1 + 4
+    stored = images.Images(tmp_path / "data" / images.FILE)
+    for split in prepare.SPLITS:
+        for row in pd.read_parquet(tmp_path / "data" / f"{split}.parquet").to_dict("records"):
+            number = int(row["prompt"].split()[3].partition("?")[0])
+            assert stored[row["image"]].size == (number // 2 + 1, 4)
+
+
+def test_an_image_that_does_not_open_stops_the_preparation(tmp_path):
+    (tmp_path / "files").mkdir()
+    broken = seen(8, image={"bytes": picture()[:40], "path": "i"})
+    source = write(tmp_path / "files", train=[seen(0), broken], validation=[seen(2), seen(4)])
+    spec = {"dataset": "textvqa", "source": source, "examples": WHOLE}
+    with pytest.raises(ValueError, match="the image i4 does not open"):
+        prepare.prepare(spec, tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.fixture
+def archives(tmp_path) -> Path:
+    """The archives of visualqa.org and of COCO, small: two questions an image."""
+    for name, numbers in (("Train", (1, 2, 3)), ("Val", (4, 5))):
+        place = f"{name.lower()}2014"
+        asked = [{"image_id": n, "question_id": 10 * n + k, "question": f"What is {n}, {k}?"}
+                 for n in numbers for k in (0, 1)]  # fmt: skip
+        answered = [{"question_id": row["question_id"], "image_id": row["image_id"],
+                     "multiple_choice_answer": "cat", "question_type": "what is",
+                     "answers": [{"answer": "cat", "answer_confidence": "yes", "answer_id": 1},
+                                 {"answer": "dog", "answer_confidence": "no", "answer_id": 2}]}
+                    for row in reversed(asked)]  # fmt: skip
+        for kind, file, rows in (
+            ("Questions", f"v2_OpenEnded_mscoco_{place}_questions", asked),
+            ("Annotations", f"v2_mscoco_{place}_annotations", answered),
+        ):
+            with zipfile.ZipFile(tmp_path / f"v2_{kind}_{name}_mscoco.zip", "w") as archive:
+                archive.writestr(f"{file}.json", json.dumps({kind.lower(): rows}))
+        with zipfile.ZipFile(tmp_path / f"{place}.zip", "w") as archive:
+            for n in numbers:
+                archive.writestr(f"{place}/COCO_{place}_{n:012d}.jpg", picture((n, 1), kind="jpeg"))
+    return tmp_path
+
+
+def test_vqav2_reads_the_archives_of_its_website(archives):
+    source = {"folder": str(archives)}
+    found = vqav2.pools(source)
+    assert [len(found[name]) for name in prepare.SPLITS] == [6, 2, 2]
+    one = found["train"][3]
+    assert one.prompt.startswith("What is 2, 1?\n")
+    assert (one.answer, one.references) == ("cat", ("cat", "dog"))
+    assert one.image == "train2014/COCO_train2014_000000000002.jpg"
+    names = [found["test"][0].image, one.image]
+    sizes = [images.opened(file).size[0] for file in vqav2.images(source, names)]
+    assert sizes == [5, 2]
+    with pytest.raises(ValueError, match=r"val2014\.zip has no image val2014/other\.jpg"):
+        list(vqav2.images(source, ["val2014/other.jpg"]))
+
+
+def test_an_archive_that_is_missing_is_named(archives):
+    (archives / "v2_Annotations_Val_mscoco.zip").unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no file v2_Annotations_Val_mscoco\.zip"):
+        vqav2.pools({"folder": str(archives)})
+
+
+def test_vqav2_comes_from_its_website_once(archives, tmp_path, monkeypatch):
+    """Over HTTP, as there: downloaded, kept, and read without a network afterwards."""
+    monkeypatch.setenv("GRADCOST_CACHE", str(tmp_path / "cache"))
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=str(archives))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    urls = [f"http://127.0.0.1:{port}/{path.name}" for path in sorted(archives.glob("*.zip"))]
+    source = {"urls": urls}
+    first = vqav2.pools(source)
+    assert first == vqav2.pools({"folder": str(archives)})
+    assert len(list(vqav2.images(source, [first["train"][0].image]))) == 1
+    server.shutdown()
+    server.server_close()
+    assert vqav2.pools(source) == first
+    (tmp_path / "cache" / "files" / "train2014.zip").unlink()
+    with pytest.raises(OSError, match=r"curl --location --remote-name http://.*/train2014\.zip"):
+        list(vqav2.images(source, ["train2014/x.jpg"]))
+    with pytest.raises(ValueError, match=r"no URL of the source ends in v2_Questions_Val_mscoco"):
+        vqav2.pools({"urls": [url for url in urls if "Questions_Val" not in url]})
+
+
+def test_vqav2_reads_tables_with_images_too(tmp_path):
+    def row(number: int) -> dict:
+        return {"question": "q", "image_id": number, "multiple_choice_answer": "cat",
+                "answers": [{"answer": "cat", "answer_id": 1}],
+                "image": {"bytes": picture((number, 2)), "path": ""}}  # fmt: skip
+
+    source = write(tmp_path, train=[row(1), row(2)], validation=[row(3), row(4)])
+    found = vqav2.pools(source)
+    assert [found[name][0].image for name in prepare.SPLITS] == ["1", "3", "4"]
+    assert images.opened(next(vqav2.images(source, ["4"]))).size == (4, 2)
+
+
 @pytest.fixture
 def wheel(tmp_path, monkeypatch):
     """A source whose wheel has the given files."""
@@ -165,6 +336,25 @@ def test_every_fifth_symbolic_problem_is_for_the_test(wheel):
     assert [one.answer for one in found["test"]] == ["0", "5"]
     assert len(found["train"]) == 8
     assert found["train"][0].prompt == "Question: Q1\nAnswer:"
+
+
+def test_easy_vqa_holds_out_every_tenth_image(wheel):
+    questions = {
+        "train": [[f"what is {n}?", "circle", n // 2] for n in range(40)],
+        "test": [["is it red?", "no", 0]],
+    }
+    files: dict[str, str] = {
+        f"easy_vqa/data/{split}/questions.json": json.dumps(rows)
+        for split, rows in questions.items()
+    }
+    source = wheel(**files, **{"easy_vqa/data/test/images/0.png": "picture"})
+    found = easy_vqa.pools(source)
+    assert [len(found[name]) for name in prepare.SPLITS] == [36, 4, 1]
+    assert {one.image for one in found["validation"]} == {
+        "train/images/0.png", "train/images/10.png",
+    }  # fmt: skip
+    assert found["test"][0].references == ("no",)
+    assert list(easy_vqa.images(source, ["test/images/0.png"])) == [b"picture"]
 
 
 def test_files_are_found_in_the_folders_that_the_hub_has_them_in(tmp_path):
@@ -249,3 +439,25 @@ def test_a_group_is_in_one_split():
     assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
     assert len(found["validation"]) == 3
     assert len(found["test"]) == 4
+
+
+@real
+def test_real_questions_of_vqav2_are_kept_apart_by_image(tmp_path):
+    """Real questions and answers; the copies have no images, so each gets a grey one."""
+    for name in ("train", "validation"):
+        table = pd.read_parquet(f"{MIRROR}/vqav2/text_{name}.parquet")
+        picture_of = {"bytes": picture((2, 2), "grey"), "path": ""}
+        table["image"] = [picture_of] * len(table)
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    source = {"folder": str(tmp_path)}
+    found = prepare.split(vqav2.pools(source), WHOLE)
+    # the copies' splits share images: those stay where they are evaluated
+    assert found.overlaps["train in validation"] > 0
+    sizes = {name: len(part) for name, part in found.splits.items()}
+    assert sizes["validation"] + sizes["test"] == 8977
+    assert sizes["train"] == 48061 - sum(
+        count for what, count in found.overlaps.items() if what.startswith("train")
+    )
+    kept = [{one.image for one in found.splits[name]} for name in prepare.SPLITS]
+    assert not kept[0] & kept[1] | kept[0] & kept[2] | kept[1] & kept[2]
+    assert all(len(one.references) == 10 for one in found.splits["test"])

@@ -74,3 +74,70 @@ def test_a_prompt_follows_each_text_and_takes_its_end_if_there_is_no_room():
     assert torch.equal(found.labels, split.labels)
     with pytest.raises(ValueError, match="6 tokens does not fit into rows of 5"):
         split.followed_by(range(6), pad=0)
+
+
+class Chatting:
+    """A tokenizer of words, whose chat template puts the image first."""
+
+    eos_token_id, pad_token_id, bos_token_id = 1, 0, None
+    image = 9
+
+    def apply_chat_template(self, messages, tokenize, add_generation_prompt):
+        assert add_generation_prompt
+        assert not tokenize
+        parts = messages[0]["content"]
+        return "user " + " ".join("<image>" if p["type"] == "image" else p["text"] for p in parts)
+
+    def __call__(self, text, add_special_tokens=True):
+        known = {"user": 2, "<image>": self.image}
+        return {"input_ids": [known.get(word, 10 + len(word)) for word in text.split()]}
+
+
+def about_images(folder, rows):
+    """Prepared questions about images of which the first splits have all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from gradcost.study.files import sha256_file, write_json
+    from gradcost.tasks import images
+
+    folder.mkdir()
+    splits = {}
+    for name in prepare.SPLITS:
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+        splits[name] = {"sha256": sha256_file(folder / f"{name}.parquet")}
+    (folder / images.FILE).write_bytes(b"all images")
+    write_json(folder / "manifest.json", {
+        "splits": splits, "scorer": "vqa", "new_tokens": 4, "images": {"count": 2, "bytes": 10},
+    })  # fmt: skip
+
+
+def test_an_image_stands_in_a_row_as_its_tokens_and_is_never_cut(tmp_path):
+    question = {"prompt": "a bb ccc dddd", "answer": "no", "references": ["no"], "image": 1}
+    short = question | {"prompt": "a", "image": 0}
+    about_images(tmp_path / "data", [question, short])
+    spec = {"length": 5, "suffix": None, "image_size": 8}
+    tokens.tokenise(tmp_path / "data", Chatting(), spec, tmp_path / "out", tokens.Placeholder(9, 3))
+    found = tokens.load(tmp_path / "out")
+    split = found.splits["train"]
+    # beside the image five tokens: `user`, the end of the question, the answer and the end
+    assert split.ids.tolist() == [[2, 9, 9, 9, 13, 14, 12, 1], [0, 2, 9, 9, 9, 11, 12, 1]]
+    assert split.mask.tolist() == [[True] * 8, [False] + [True] * 7]
+    assert split.labels.tolist() == [2, 2]
+    assert split.images.tolist() == [1, 0]
+    assert split[torch.tensor([1])].images.tolist() == [0]
+    assert found.images.read_bytes() == b"all images"
+    # the images are where the tokens are, whatever becomes of the data
+    found.images.unlink()
+    with pytest.raises(ValueError, match=r"images\.arrow is not the file that"):
+        tokens.load(tmp_path / "out")
+
+
+def test_a_chat_template_without_an_image_is_told(tmp_path):
+    row = {"prompt": "a", "answer": "no", "references": ["no"], "image": 0}
+    about_images(tmp_path / "data", [row])
+    spec = {"length": 5, "suffix": None, "image_size": 8}
+    with pytest.raises(ValueError, match="has its image token 0 times, not once"):
+        tokens.tokenise(
+            tmp_path / "data", Chatting(), spec, tmp_path / "out", tokens.Placeholder(8, 3)
+        )

@@ -138,7 +138,7 @@ def test_the_loss_is_that_of_the_answers_tokens_and_of_no_other(inputs):
         for row in range(6)
         for back in range(1, int(batch.labels[row]) + 1)
     ]
-    logits = AnswerModel(model, 2)(batch.ids, batch.mask).logits
+    logits = AnswerModel(model, 2)(**batch.inputs()).logits
     assert logits.shape[1] == 3
     loss = answers.answer_loss(logits, batch)
     torch.testing.assert_close(loss, torch.stack(expected).mean(), rtol=1e-6, atol=0)
@@ -151,7 +151,7 @@ def test_answers_are_what_the_model_finds_likeliest_token_by_token(inputs):
     batch = found.splits["test"][:4]
     # answers of different lengths, so that prompts are of different lengths too
     batch = tokens.Split(batch.ids, batch.mask, torch.tensor([2, 3, 2, 4]))
-    texts = answers._answered(model, batch, 5, tokenizer)
+    texts = answers._answered(AnswerModel(model, 4), batch, 5, tokenizer)
     for row in range(4):
         ids = batch.ids[row][batch.mask[row]][: -int(batch.labels[row])]
         start = len(ids)

@@ -1,27 +1,34 @@
-"""Every model-task pair of the paper's text tasks, with a small stand-in of the architecture.
+"""Every model-task pair of the paper, with a small stand-in of the architecture.
 
 From the dataset's files, through tokens and a model that is loaded as the paper's is (in 4 bits
-where it is), to a record. Pairs with images wait for their tasks.
+where it is), to a record. Images go through the real image processor of Qwen2-VL.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import PIL.Image
 import pytest
-import torch
 
-from gradcost.models import store
-from gradcost.study.record import RunName
+from gradcost.models import store, vision
+from gradcost.planning.case import Case, closed_form_flops, forward_flops, image_tokens
+from gradcost.planning.price import price
+from gradcost.study import architectures
+from gradcost.study.record import Record, RunName
 from gradcost.tasks import prepare, tokens
 from gradcost.training.run import Job, train
 from tests.runs import small_spec
+from tests.stand_ins import DECODERS, ENCODERS, weights
 
-CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:?-#\n "
-DECODERS, ENCODERS = ("llama", "opt"), ("bert", "roberta")
+LENGTH = 64
+IMAGE_SIZE = 64  # two by two tokens of 28 by 28 pixels
 CLASSES, TEXT = ("agnews", "boolq", "multirc"), ("gsm8k", "mmlu")
 PAIRS = [(model, task) for model in DECODERS for task in (*CLASSES, *TEXT)]
 PAIRS += [(model, task) for model in ENCODERS for task in CLASSES]
+IMAGES = ("vqav2", "textvqa")
+PAIRS += [("qwen2_vl", task) for task in IMAGES]
 
 
 def rows(task: str, split: str) -> list[dict]:
@@ -36,11 +43,29 @@ def rows(task: str, split: str) -> list[dict]:
         elif task == "multirc":
             made.append({"paragraph": f"P {name}", "question": "Who?", "answer": "A",
                          "label": index // 2 % 2})  # fmt: skip
+        elif task in IMAGES:
+            made.append(question(task, name, index))
         elif task == "gsm8k":
             made.append({"question": f"How many {name}?", "answer": f"One.\n#### {index}"})
         else:
             made.append({"question": name, "choices": list("1234"), "answer": index % 4})
     return made
+
+
+def question(task: str, name: str, index: int) -> dict:
+    """About one of four images."""
+    number = f"{name.split()[0]}{index // 2}"
+    picture = io.BytesIO()
+    PIL.Image.new("RGB", (40 + index // 2, 30), (60 * index % 256, 100, 30)).save(picture, "png")
+    answers = ["red", "Red", *["blue"] * 8]
+    row = {"question": f"Which colour, {name}?", "image_id": number,
+           "image": {"bytes": picture.getvalue(), "path": f"{number}.png"}}  # fmt: skip
+    if task == "textvqa":
+        return row | {"answers": answers}
+    return row | {
+        "answers": [{"answer": one, "answer_id": place} for place, one in enumerate(answers)],
+        "multiple_choice_answer": "blue",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +77,7 @@ def data(tmp_path_factory) -> Path:
         "agnews": ("train", "test"), "gsm8k": ("train", "test"),
         "boolq": ("train", "validation"), "multirc": ("train", "validation"),
         "mmlu": ("auxiliary_train", "validation", "test"),
+        "vqav2": ("train", "validation"), "textvqa": ("train", "validation"),
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("data")
     for task, names in splits.items():
@@ -65,34 +91,10 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-def weights(kind: str, folder: Path) -> None:
-    """A random model of two layers, and a tokenizer of characters."""
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    names = ["<pad>", "<unk>", "<end>", *CHARACTERS]
-    vocabulary = {name: index for index, name in enumerate(names)}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", unk_token="<unk>", eos_token="<end>"
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    common = {
-        "vocab_size": len(names), "hidden_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "max_position_embeddings": 128, "pad_token_id": 0,
-        "bos_token_id": None, "eos_token_id": 2,
-    }  # fmt: skip
-    own = {"ffn_dim": 64, "word_embed_proj_dim": 64} if kind == "opt" else {"intermediate_size": 64}
-    config = transformers.AutoConfig.for_model(kind, **common, **own)
-    auto = transformers.AutoModelForCausalLM if kind in DECODERS else transformers.AutoModel
-    auto.from_config(config).save_pretrained(folder)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    for kind in (*DECODERS, *ENCODERS):
+    for kind in (*DECODERS, *ENCODERS, "qwen2_vl"):
         (folder / kind / "weights").mkdir(parents=True)
         weights(kind, folder / kind / "weights")
         source = {"folder": str(folder / kind / "weights")}
@@ -100,32 +102,61 @@ def models(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("pairs")
-@pytest.mark.parametrize("method", ["no-finetuning", "bp-vanilla", "zo-vanilla", "fmad-vanilla"])
-@pytest.mark.parametrize(("model", "task"), PAIRS)
-def test_every_pair_takes_a_step_and_is_evaluated(data, models, tmp_path, model, task, method):
+def trained(data, models, folder, model, task, method) -> Record:
+    """Tokenise, train two steps, evaluate."""
     tokenizer = store.tokenizer(models / model / "manifest")
-    spec = {"length": 64, "suffix": None}
-    tokens.tokenise(data / task / "prepared", tokenizer, spec, tmp_path / "tokens")
-    targets = ["q_proj", "v_proj"] if model in DECODERS else ["query", "value"]
+    spec = {"length": LENGTH, "suffix": None}
+    manifest = models / model / "manifest"
+    sees = task in IMAGES
+    placeholder = vision.ImageProcessor(manifest, IMAGE_SIZE).placeholder if sees else None
+    tokens.tokenise(data / task / "prepared", tokenizer, spec, folder / "tokens", placeholder)
+    targets = ["query", "value"] if model in ENCODERS else ["q_proj", "v_proj"]
     # the paper's large models are in 4 bits, the BERT family is not
-    bits = {"quantisation": "nf4"} if model in DECODERS else {}
+    bits = {} if model in ENCODERS else {"quantisation": "nf4"}
+    if sees:
+        bits["image_size"] = IMAGE_SIZE
     lora = {"rank": 1, "alpha": 1.0, "targets": targets}
     run = small_spec(
         method, model={"lora": lora, **bits}, hyperparameters={"batch_size": 4},
         **({} if method == "no-finetuning" else {"steps": 2}),
     )  # fmt: skip
-    run["method"]["objective"] = "answer" if task in TEXT else "head"
-    found = train(
+    run["method"]["objective"] = "answer" if task in (*TEXT, *IMAGES) else "head"
+    return train(
         Job(
             name=RunName(model=model, task=task, method=method, setting="default", seed=0),
-            spec=run, tokens=tmp_path / "tokens", model=models / model / "manifest",
-            out=tmp_path / "out", checkpoints=tmp_path / "checkpoints", code={}, packages={},
+            spec=run, tokens=folder / "tokens", model=manifest,
+            out=folder / "out", checkpoints=folder / "checkpoints", code={}, packages={},
         )
     )  # fmt: skip
+
+
+@pytest.mark.xdist_group("pairs")
+@pytest.mark.parametrize("method", ["no-finetuning", "bp-vanilla", "zo-vanilla", "fmad-vanilla"])
+@pytest.mark.parametrize(("model", "task"), PAIRS)
+def test_every_pair_takes_a_step_and_is_evaluated(data, models, tmp_path, model, task, method):
+    found = trained(data, models, tmp_path, model, task, method)
     assert found.outcome == "completed"
     assert found.steps == (0 if method == "no-finetuning" else 2)
     assert found.cost is not None
     assert found.test is not None
     assert found.test.loss is not None
-    assert (found.test.accuracy_published is not None) is (task in TEXT)
+    assert (found.test.accuracy_published is not None) is (task in (*TEXT, *IMAGES))
+
+
+@pytest.mark.xdist_group("pairs")
+@pytest.mark.parametrize("method", ["bp-vanilla", "bp-checkpointing", "zo-vanilla", "zo-multiple",
+                                    "fmad-vanilla", "fmad-multiple", "zo-sparse"])  # fmt: skip
+def test_a_step_about_images_costs_what_was_planned(data, models, tmp_path, method):
+    found = trained(data, models, tmp_path, "qwen2_vl", "textvqa", method)
+    shape = architectures.load(str(models / "qwen2_vl" / "weights" / "config.json"))
+    answer = tokens.load(tmp_path / "tokens").answers.length
+    length = LENGTH + image_tokens(shape.config, IMAGE_SIZE)
+    case = Case(shape.config, found.spec, length, 0, answer, IMAGE_SIZE)
+    batch = 4
+    planned = price(case).cost(batch)
+    assert planned.step_flops == found.cost.step_flops
+    assert planned.forward_flops == found.cost.forward_flops
+    assert planned.model_bytes == found.cost.model_bytes
+    if method != "zo-sparse":
+        assert closed_form_flops(case, batch) == found.cost.step_flops
+        assert forward_flops(case, batch) == found.cost.forward_flops

@@ -41,7 +41,7 @@ def test_the_slurm_profile_of_a_fresh_clone_is_the_repository_s_own_and_plans_th
         line.split() for line in output.splitlines() if line.startswith(("train ", "model "))
     )
     # MeZO's label words are for the three tasks with classes
-    assert jobs["train"] == str((18 * 5 - 2) * 3)
+    assert jobs["train"] == str((18 * 7 - 4) * 3)
 
 
 @pytest.mark.xdist_group("fresh")

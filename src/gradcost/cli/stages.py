@@ -59,7 +59,13 @@ def tokens(
     from gradcost.models import store
     from gradcost.tasks import tokens
 
-    tokens.tokenise(data.parent, store.tokenizer(model.parent), given["spec"], out.parent)
+    spec, placeholder = given["spec"], None
+    if size := spec.get("image_size"):
+        from gradcost.models.vision import ImageProcessor
+
+        placeholder = ImageProcessor(model.parent, size).placeholder
+    tokenizer = store.tokenizer(model.parent)
+    tokens.tokenise(data.parent, tokenizer, spec, out.parent, placeholder)
 
 
 @app.command(rich_help_panel=STAGES)

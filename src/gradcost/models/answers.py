@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gradcost.tasks.tokens import Split
+
 
 class AnswerModel(nn.Module):
     """A language model that returns the logits that predict the answers.
@@ -22,8 +24,14 @@ class AnswerModel(nn.Module):
         super().__init__()
         self.model, self.length = model, length
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
+    def inputs(self, batch: Split) -> dict[str, Tensor]:
+        """What the model is given of a batch."""
+        return batch.inputs()
+
+    def shown(self, batch: Split) -> dict[str, Tensor]:
+        """What it is given of a batch of prompts to generate from."""
+        return batch.inputs()
+
+    def forward(self, **inputs: Tensor) -> Any:
         """`.logits` (batch, length + 1, vocabulary): those of the last positions."""
-        return self.model(
-            input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=self.length + 1
-        )
+        return self.model(**inputs, logits_to_keep=self.length + 1)

@@ -6,24 +6,30 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradcost.models import store
 from gradcost.models.attention import use_differentiable_attention
 from gradcost.models.checkpointing import checkpoint
 from gradcost.models.frozen import freeze_linears
 from gradcost.study.seeds import derive
+from gradcost.tasks.images import Images
+from gradcost.tasks.tokens import Split
 
 if TYPE_CHECKING:
     from gradcost.models.sparse import Selection
 
 # What transformers calls the head of a classifier.
 HEADS = ("score", "classifier")
+# In 4 bits stay dense: a head that is trained, a language model's, and a tower that sees, as
+# in the checkpoints of Qwen2-VL in 4 bits.
+DENSE = (*HEADS, "lm_head", "visual")
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Ready:
         selection: the weights that are trained, if they are chosen anew at each step.
         prompt: token ids that follow each input.
         pad: the token that fills up a row.
+        inputs: what the model is given of a batch.
     """
 
     model: nn.Module
@@ -44,9 +51,16 @@ class Ready:
     selection: Selection | None = None
     prompt: tuple[int, ...] = ()
     pad: int = 0
+    inputs: Callable[[Split], dict[str, Tensor]] = Split.inputs
 
 
-def build(spec: dict[str, Any], folder: Path, classes: int, answer: int = 0) -> Ready:
+def build(
+    spec: dict[str, Any],
+    folder: Path,
+    classes: int,
+    answer: int = 0,
+    images: Path | None = None,
+) -> Ready:
     """Load a base, set up its objective, and choose what is trained.
 
     Trained are low-rank adapters (Hu et al., 2022; they start as the identity) on a frozen
@@ -60,11 +74,17 @@ def build(spec: dict[str, Any], folder: Path, classes: int, answer: int = 0) -> 
         folder: where the model's manifest lies.
         classes: the number of classes of the task.
         answer: tokens of the longest answer, where answers are text.
+        images: the file of those that the prompts are about.
     """
     hush()
     torch.manual_seed(derive(spec["seed"], "initialisation"))
     objective = spec["method"]["objective"]
     base, pad = _base(spec, folder, classes if objective == "head" else None)
+    if images is not None:
+        vision = _part("vision")
+        processor = vision.ImageProcessor(folder, spec["model"]["image_size"])
+        seeing = partial(vision.VisionAnswerModel, processor=processor, images=Images(images))
+        return finish(base, spec, pad=pad, answer=answer, answering=seeing)
     if objective != "label-words":
         return finish(base, spec, pad=pad, answer=answer)
     tokenizer, text = store.tokenizer(folder), spec["task"]["prompt"]
@@ -93,6 +113,7 @@ def finish(
     pad: int = 0,
     answer: int = 0,
     selection: Any = None,
+    answering: Callable[[nn.Module, int], Any] | None = None,
     place: Callable[[nn.Module], object] = lambda model: None,
 ) -> Ready:
     """Choose what of a loaded base is trained, and how it is differentiated.
@@ -107,6 +128,7 @@ def finish(
         pad: see `Ready`.
         answer: see `build`.
         selection: the class of the selection of the largest weights, if not the usual one.
+        answering: wraps a model and the length of answers, if not `AnswerModel`.
         place: called when the adapters are there, to move the model to where it stays.
     """
     # nothing is generated: keys and values of earlier layers would be kept for nothing
@@ -126,24 +148,31 @@ def finish(
     if trainable == "sparse":
         kind = {} if selection is None else {"kind": selection}
         share = spec["model"]["share"]
-        chosen = _part("sparse").train_largest(model, share, ["lm_head"], **kind)
+        # what is trained is the language model, by adapters or not
+        chosen = _part("sparse").train_largest(model, share, ["lm_head", "visual"], **kind)
     # dropout off for all methods: a finite difference needs one function, not two
     model.eval()
     if (policy := method.get("checkpointing", "none")) != "none":
         checkpoint(model, policy)
     if tokens is not None:
         model = _part("label_words").LabelWords(model, tokens)
+    inputs: Callable[[Split], dict[str, Tensor]] = Split.inputs
     if answer:
-        model = _part("answers").AnswerModel(model, answer)
+        answers = (answering or _part("answers").AnswerModel)(model, answer)
+        model, inputs = answers, answers.inputs
     params = {name: value for name, value in model.named_parameters() if value.requires_grad}
-    return Ready(model, params, chosen, prompt, pad)
+    return Ready(model, params, chosen, prompt, pad, inputs)
 
 
 def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any, int]:
     """The base as a classifier or, without classes, as a language model; its pad token."""
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    import transformers
 
-    kind = AutoModelForCausalLM if classes is None else AutoModelForSequenceClassification
+    kind: Any = transformers.AutoModelForCausalLM
+    if classes is not None:
+        kind = transformers.AutoModelForSequenceClassification
+    elif spec["model"].get("image_size"):
+        kind = transformers.AutoModelForImageTextToText
     base = kind.from_pretrained(
         **store.locate(folder),
         **({} if classes is None else {"num_labels": classes}),
@@ -152,9 +181,10 @@ def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any,
         quantization_config=_quantisation(spec["model"]),
         device_map=spec["hardware"]["device"],
     )
-    if base.config.pad_token_id is None:
-        base.config.pad_token_id = store.pad_token(folder)
-    return base, base.config.pad_token_id
+    config = base.config.get_text_config()
+    if config.pad_token_id is None:
+        config.pad_token_id = base.config.pad_token_id = store.pad_token(folder)
+    return base, config.pad_token_id
 
 
 def _with_adapters(base: Any, lora: dict[str, Any], classifier: bool) -> nn.Module:
@@ -197,6 +227,6 @@ def _quantisation(spec: dict[str, Any]) -> Any:
         bnb_4bit_quant_type=spec["quantisation"],
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, spec["dtype"]),
-        # a head that is trained stays dense, and the language model's is seldom packed
-        llm_int8_skip_modules=[*HEADS, "lm_head"],
+        # as patterns, wherever in the model they are
+        llm_int8_skip_modules=[rf"(.*\.)?{name}" for name in DENSE],
     )

@@ -292,7 +292,7 @@ def train_largest(
 
     Args:
         share: of the d weights; the paper's is 0.01.
-        exclude: names of linears to leave alone, whole or their last parts.
+        exclude: names of linears to leave alone, or of modules with linears, whole or parts.
         kind: of the selection.
 
     Raises:
@@ -303,10 +303,8 @@ def train_largest(
     found: dict[FrozenLinear, list[tuple[nn.Module, str]]] = {}
     for path, parent in model.named_modules():
         for name, layer in parent.named_children():
-            full = f".{path}.{name}"
-            if isinstance(layer, FrozenLinear) and not any(
-                full.endswith(f".{part}") for part in exclude
-            ):
+            full = f".{path}.{name}."
+            if isinstance(layer, FrozenLinear) and not any(f".{part}." in full for part in exclude):
                 found.setdefault(layer, []).append((parent, name))
     selection = kind(list(found), share)
     for index, (layer, users) in enumerate(found.items()):

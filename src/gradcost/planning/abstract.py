@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._device import DeviceContext
 
-from gradcost.models.build import HEADS, Ready, finish, hush
+from gradcost.models.build import DENSE, Ready, finish, hush
 from gradcost.models.sparse import Selection
 
 # bitsandbytes: numbers that share a scale, and scales that share one of their own
@@ -161,7 +161,7 @@ def _swap_linears(base: nn.Module, spec: dict[str, Any]) -> None:
     for path, parent in list(base.named_modules()):
         for name, layer in list(parent.named_children()):
             # a head of several layers is one
-            skipped = {*HEADS, "lm_head"} & set(f"{path}.{name}".split("."))
+            skipped = set(DENSE) & set(f"{path}.{name}".split("."))
             if type(layer) is nn.Linear and not skipped:
                 new = Linear4bit(
                     layer.in_features, layer.out_features, layer.bias is not None,

@@ -15,9 +15,10 @@ class Case:
     Attributes:
         config: of the model, as Hugging Face has it.
         spec: a run's spec, of which `model`, `method` and `hyperparameters` count here.
-        length: tokens of an input.
+        length: tokens of an input, those of an image included.
         classes: of the task.
         answer: tokens of the longest answer, where the objective is `answer`.
+        image: pixels of a side of the image that each input has, if any.
     """
 
     config: dict[str, Any]
@@ -25,10 +26,54 @@ class Case:
     length: int
     classes: int = 4
     answer: int = 0
+    image: int = 0
+
+    @property
+    def once(self) -> bool:
+        """Whether images are seen once for a batch, however often its loss is evaluated.
+
+        They are where all that is trained is above the vision tower.
+        """
+        return bool(self.image) and self.spec["model"]["trainable"] != "all"
+
+
+def image_grid(config: dict[str, Any], size: int) -> closed_form.Grid:
+    """The patches of an image of `size` pixels a side, of a model such as Qwen2-VL.
+
+    A side is rounded to whole tokens, each of so many patches a side.
+    """
+    vision = config.get("vision_config", {})
+    merged = vision.get("spatial_merge_size", 2)
+    side = merged * max(1, round(size / (merged * vision.get("patch_size", 14))))
+    return 1, side, side
+
+
+def image_tokens(config: dict[str, Any], size: int) -> int:
+    """The tokens that such an image makes."""
+    _, rows, columns = image_grid(config, size)
+    return rows * columns // int(config.get("vision_config", {}).get("spatial_merge_size", 2)) ** 2
+
+
+def forward_flops(case: Case, batch: int) -> int:
+    """FLOPs of a forward pass of a batch, images included."""
+    return closed_form.forward(describe(case, batch)) + (seeing(case, batch) if case.once else 0)
+
+
+def seeing(case: Case, batch: int) -> int:
+    """FLOPs of what a vision tower makes of the images of a batch."""
+    whole = _describe(case, batch, with_images=True)
+    return closed_form.forward(whole) - closed_form.forward(_describe(case, batch, False))
 
 
 def describe(case: Case, batch: int) -> closed_form.Description:
-    """The products and parameters of a forward pass of a case's model."""
+    """The products and parameters of a forward pass of a case's model.
+
+    Without those of the vision tower where it is not run each time.
+    """
+    return _describe(case, batch, bool(case.image) and not case.once)
+
+
+def _describe(case: Case, batch: int, with_images: bool) -> closed_form.Description:
     head = {
         "head": closed_form.Head("classifier", case.classes),
         "label-words": closed_form.Head("label-words", case.classes),
@@ -38,7 +83,8 @@ def describe(case: Case, batch: int) -> closed_form.Description:
     if case.spec["model"]["trainable"] == "lora":
         lora = case.spec["model"]["lora"]
         trained = closed_form.Adapters(lora["rank"], tuple(lora["targets"]))
-    inputs = closed_form.Batch(batch, case.length)
+    grid = image_grid(case.config, case.image)
+    inputs = closed_form.Batch(batch, case.length, (grid,) * batch if with_images else ())
     return closed_form.describe(case.config, inputs, head, trained)
 
 
@@ -51,7 +97,8 @@ def closed_form_flops(case: Case, batch: int) -> int | None:
     if not known or model["trainable"] == "sparse" or "published" in kind + wrapped:
         return None
     # two estimates a step, and one of every batch per snapshot
-    times = 2 + 1 / reduction.get("snapshot_every", 5) if wrapped == "svrg" else 1
+    snapshots = 1 / reduction.get("snapshot_every", 5) if wrapped == "svrg" else 0
+    times = 2 + snapshots if wrapped == "svrg" else 1
     found = describe(case, batch)
     many = (estimator.get("perturbations", 1), estimator.get("at_once", 1))
     if kind == "backprop":
@@ -63,4 +110,5 @@ def closed_form_flops(case: Case, batch: int) -> int | None:
         flops = closed_form.zeroth_order(found, *many, estimator.get("difference", "central"))
     else:
         return None
-    return round(times * flops)
+    below = (1 + snapshots) * seeing(case, batch) if case.once else 0
+    return round(times * flops + below)

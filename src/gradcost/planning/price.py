@@ -7,6 +7,7 @@ estimated, but for which weights are the largest (`abstract.EvenSelection`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +19,7 @@ from gradcost.accounting.step import numbers
 from gradcost.estimators import Params, load
 from gradcost.models.build import Ready
 from gradcost.planning import abstract
-from gradcost.planning.case import Case
+from gradcost.planning.case import Case, seeing
 from gradcost.study.record import Cost
 from gradcost.tasks.tokens import Split
 from gradcost.training.objective import AlsoAll, batch_loss, class_loss
@@ -35,6 +36,7 @@ class Price:
         forward: one forward pass.
         steps: steps, each with how often it is added to make up the FLOPs of the case.
         snapshots: what is added to a step on average over a run, as a share of it.
+        seeing: FLOPs for the images of an example, which are seen once for each batch.
     """
 
     trainable: int
@@ -42,17 +44,20 @@ class Price:
     forward: Trace
     steps: tuple[tuple[int, Trace], ...]
     snapshots: float
+    seeing: int = 0
 
     def cost(self, examples: int) -> Cost:
         """The cost of a step with a batch of so many examples."""
         peak = max((trace.peak_at(examples) for _, trace in self.steps), key=lambda one: one.total)
         flops = sum(times * trace.flops_at(examples) for times, trace in self.steps)
         weights = self.forward.peak_at(examples)
+        seeing = self.seeing * examples
         return Cost(
             trainable_parameters=self.trainable,
             total_parameters=self.total,
-            forward_flops=self.forward.flops_at(examples),
-            step_flops=round(flops * (1 + self.snapshots)),
+            forward_flops=self.forward.flops_at(examples) + seeing,
+            # of a snapshot's batches each is estimated once, the step's own twice
+            step_flops=round(flops * (1 + self.snapshots) + seeing * (1 + 2 * self.snapshots)),
             model_bytes=weights.frozen_weights + weights.trainable_parameters,
             peak_bytes=peak.total,
             peak=peak,
@@ -102,7 +107,19 @@ def _price(case: Case) -> Price:
         ),
         # an estimate of every batch per snapshot, where a step is two
         snapshots=1 / (2 * reduction.get("snapshot_every", 5)) if "svrg" in str(reduction) else 0,
+        seeing=seeing(case, 1) if case.once else 0,
     )
+
+
+def _seen(case: Case, batch: Split) -> dict[str, Tensor]:
+    """What a model is given whose vision tower has seen the images of a batch."""
+    width = case.config.get("text_config", case.config)["hidden_size"]
+    dtype = getattr(torch, case.spec["model"]["dtype"])
+    return {
+        "inputs_embeds": torch.zeros(*batch.ids.shape, width, dtype=dtype),
+        "attention_mask": batch.mask,
+        "position_ids": torch.zeros(3, *batch.ids.shape, dtype=torch.long),
+    }
 
 
 def _parts(settings: dict[str, Any]) -> dict[int, int]:
@@ -135,18 +152,21 @@ class _Prepared:
             ids = torch.zeros(MANY, case.length, dtype=torch.long)
             batch = Split(ids, torch.ones_like(ids), torch.zeros(MANY, dtype=torch.long))
         checkpointed = case.spec["method"].get("checkpointing", "none") != "none"
+        if case.image and not case.once:
+            raise ValueError("a vision tower that is trained cannot be priced")
         self.inputs = [batch.ids, batch.mask, batch.labels]
         criterion = class_loss
         if case.spec["method"]["objective"] == "answer":
             # by name: sheets on classes do not depend on it
             criterion = import_module("gradcost.training.answers").answer_loss
         own = self.params if checkpointed else None
-        self.loss = AlsoAll(batch_loss(model, batch, own, criterion))
+        prepare = partial(_seen, case) if case.image else Split.inputs
+        self.loss = AlsoAll(batch_loss(model, batch, own, criterion, prepare))
 
     def forward(self) -> Trace:
         """A forward pass that keeps nothing, which is the same for many methods."""
         case, method = self.case, self.case.spec["method"]
-        same = (case.config, case.spec["model"], case.length, case.classes, case.answer)
+        same = (case.config, case.spec["model"], case.length, case.classes, case.answer, case.image)
         key = repr((*same, method["objective"], method.get("frozen_linears")))
         if key not in _FORWARD:
             meter = self._meter()

@@ -23,7 +23,13 @@ from rich import box
 from rich.table import Table
 
 from gradcost.accounting import closed_form
-from gradcost.planning.case import Case, closed_form_flops, describe
+from gradcost.planning.case import (
+    Case,
+    closed_form_flops,
+    describe,
+    forward_flops,
+    image_tokens,
+)
 from gradcost.planning.rate import Rate
 from gradcost.planning.sheet import prices
 from gradcost.planning.units import BYTES, FLOPS, HOURS, shown, unit
@@ -256,9 +262,7 @@ class _Ahead:
         for (key, (case, batch)), price in zip(counted.items(), found, strict=True):
             steps[key] = price.cost(batch).step_flops
             tell(f"counted: {case.spec['method']['name']}")
-        forward = {
-            key: closed_form.forward(describe(case, 1)) for key, (case, _) in different.items()
-        }
+        forward = {key: forward_flops(case, 1) for key, (case, _) in different.items()}
         result = {}
         for run, (case, _) in self._cases.items():
             key, evaluated = keys[run], self._evaluated(run, case)
@@ -302,7 +306,10 @@ class _Ahead:
         classes = len(getattr(module, "LABELS", ()))
         # until answers are tokenised, as long as they may be generated
         answer = getattr(module, "NEW_TOKENS", 0)
-        return Case(self._shapes[run.model].config, kept, task.length, classes, answer), batch
+        config = self._shapes[run.model].config
+        image = self.study.models[run.model].image_size or 0
+        length = task.length + (image_tokens(config, image) if image else 0)
+        return Case(config, kept, length, classes, answer, image), batch
 
     def _evaluated(self, run: Run, case: Case) -> int | None:
         """How many examples a run evaluates; None if the splits are not known."""

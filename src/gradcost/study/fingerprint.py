@@ -20,10 +20,12 @@ SOURCE = Path(__file__).parent.parent
 PACKAGE = SOURCE.name
 
 # The packages whose version can change a number, by stage.
+_TRAIN = ("accelerate", "bitsandbytes", "numpy", "peft", "tokenizers", "torch", "transformers")
 PACKAGES = {
     "data": ("datasets", "pyarrow", "tokenizers", "transformers"),
     "model": ("tokenizers", "torch", "transformers"),
-    "train": ("accelerate", "bitsandbytes", "numpy", "peft", "tokenizers", "torch", "transformers"),
+    "train": _TRAIN,
+    "train-images": (*_TRAIN, "pillow", "pyarrow"),
     "results": ("matplotlib", "numpy", "pandas", "scipy", "seaborn"),
 }
 

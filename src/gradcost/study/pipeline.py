@@ -144,8 +144,11 @@ class Pipeline:
 
     def token_plan(self, model: str, task: str) -> str:
         """The plan of tokenising a task for a model."""
+        spec = runs.token_spec(self.study, model, task)
         modules = ["gradcost.tasks.tokens", "gradcost.models.store"]
-        return self._plan("data", modules, spec=runs.token_spec(self.study, model, task))
+        if "image_size" in spec:
+            modules.append("gradcost.models.vision")
+        return self._plan("data", modules, spec=spec)
 
     def train_plan(self, run: Run) -> str:
         """The plan of a run."""
@@ -158,7 +161,10 @@ class Pipeline:
             modules.append("gradcost.models.label_words")
         if spec["method"]["objective"] == "answer":
             modules += ["gradcost.models.answers", "gradcost.training.answers"]
-        return self._plan("train", modules, run=asdict(run), spec=spec)
+        if spec["model"].get("image_size") is None:
+            return self._plan("train", modules, run=asdict(run), spec=spec)
+        modules.append("gradcost.models.vision")
+        return self._plan("train-images", modules, run=asdict(run), spec=spec)
 
     def aggregate_plan(self, experiment: str) -> str:
         """The plan of an experiment's tidy tables."""

@@ -21,6 +21,7 @@ from gradcost.study.config import (
     Sheet,
     Study,
     Task,
+    about_images,
     answers_in_text,
     config_error,
     estimator_faults,
@@ -54,21 +55,29 @@ class Run:
 def runs_of(study: Study, experiment: Experiment) -> list[Run]:
     """The grid of an experiment, in the order of the configuration.
 
-    Label words are for classes: on tasks whose answer is text there is no such run, as in the
-    paper's Table 3.
+    As in the paper's Table 3: tasks about images are for the models that see, and the others
+    for those that do not; label words are for classes, so on tasks whose answer is text there
+    is no such run.
     """
     return [
         Run(model, task, method, setting, seed)
         for model in experiment.models
         for task in experiment.tasks
+        if goes_with(study, model, task)
         for method in experiment.methods
-        for setting in experiment.settings
-        for seed in (experiment.seeds or study.seeds)
         if not (
             study.methods[method].objective == "label-words"
             and answers_in_text(study.tasks[task].dataset)
         )
+        for setting in experiment.settings
+        for seed in (experiment.seeds or study.seeds)
     ]
+
+
+def goes_with(study: Study, model: str, task: str) -> bool:
+    """Whether a task is about images just if a model sees."""
+    sees = study.models[model].image_size is not None
+    return sees == about_images(study.tasks[task].dataset)
 
 
 def plan(study: Study) -> dict[str, list[Run]]:
@@ -129,7 +138,9 @@ def model_spec(study: Study, model: str) -> dict[str, Any]:
 
 def token_spec(study: Study, model: str, task: str) -> dict[str, Any]:
     """Everything besides data and tokenizer that can change the tokens of a task."""
-    return {"length": study.tasks[task].length, "suffix": study.models[model].suffix}
+    seen = study.models[model].image_size
+    size = {"image_size": seen} if about_images(study.tasks[task].dataset) else {}
+    return {"length": study.tasks[task].length, "suffix": study.models[model].suffix, **size}
 
 
 def sheet_spec(study: Study, name: str, sheet: Sheet | None = None) -> dict[str, Any]:

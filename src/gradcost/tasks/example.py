@@ -13,12 +13,14 @@ class Example:
         prompt: what the model reads.
         answer: what it learns to continue with.
         references: what a scorer compares an answer with: one text, or ten people's.
-        image: the bytes of a picture file that the prompt is about.
-        group: what must not be in two splits, such as an image's id; default: the prompt.
+        image: the name of a picture that the prompt is about, known to the function `images`
+            of the dataset's module.
+        group: what must not be in two splits, such as a template; default: the image, or else
+            the prompt.
     """
 
     prompt: str
     answer: str
     references: tuple[str, ...]
-    image: bytes | None = None
+    image: str | None = None
     group: str | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcost.tasks import sources
+from gradcost.tasks.halves import halves
 
 LABELS = ("no", "yes")
 _FILES = {"train": "train*.parquet", "validation": "validation*.parquet"}
@@ -26,16 +27,9 @@ def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
         for index, row in enumerate(rows):
             if row["label"] not in (0, 1):
                 raise ValueError(f"MultiRC, {split}, row {index}: label = {row['label']!r}")
-    places: dict[str, int] = {}
-    for row in found["validation"]:
-        places.setdefault(row["paragraph"], len(places))
-
-    def half(rest: int) -> list[tuple[str, int]]:
-        rows = [row for row in found["validation"] if places[row["paragraph"]] % 2 == rest]
-        return [_example(row) for row in rows]
-
     train = [_example(row) for row in found["train"]]
-    return {"train": train, "validation": half(0), "test": half(1)}
+    validation, test = halves((row["paragraph"], _example(row)) for row in found["validation"])
+    return {"train": train, "validation": validation, "test": test}
 
 
 def _example(row: dict[str, Any]) -> tuple[str, int]:

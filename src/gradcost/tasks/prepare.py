@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradcost.study.files import sha256_file, write_atomic, write_json
+from gradcost.tasks import images
 from gradcost.tasks.example import Example
 
 MANIFEST = "manifest.json"
@@ -43,7 +44,7 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     """Write the splits of a task as Parquet and a manifest that names them.
 
     A task with classes has the columns text and label, one whose answer is text prompt,
-    answer, references and image (null without).
+    answer, references and, in a task about images, image: a number in `images.FILE`.
 
     Args:
         spec: `gradcost.study.runs.data_spec` of the task.
@@ -55,9 +56,18 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     module = import_module(f"gradcost.tasks.{spec['dataset'].replace('-', '_')}")
     fixed = split(module.pools(spec["source"]), spec["examples"])
     labels: Sequence[str] | None = getattr(module, "LABELS", None)
+    seen: dict[str, int] = {}
+    pictures = None
+    if hasattr(module, "images"):
+        names = (one.image for examples in fixed.splits.values() for one in examples)
+        seen = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        found = zip(seen, module.images(spec["source"], list(seen)), strict=True)
+        write_atomic(folder / images.FILE, lambda path: images.write(path, found))
+        pictures = {"count": len(seen), "bytes": (folder / images.FILE).stat().st_size}
+        print(f"images: {pictures['count']}, {pictures['bytes'] / 1e9:.4g} GB")
     described = {}
     for name, examples in fixed.splits.items():
-        table = _table(examples, with_classes=labels is not None)
+        table = _table(examples, seen, with_classes=labels is not None)
         path = folder / f"{name}.parquet"
         write_atomic(path, partial(pq.write_table, table))
         described[name] = {
@@ -72,7 +82,7 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     for what, count in fixed.overlaps.items():
         print(f"left out {what}, in which it is too: {count} examples")
     task = {"labels": labels} if labels else {
-        "scorer": module.SCORER, "new_tokens": module.NEW_TOKENS,
+        "scorer": module.SCORER, "new_tokens": module.NEW_TOKENS, "images": pictures,
     }  # fmt: skip
     write_json(
         folder / MANIFEST,
@@ -127,8 +137,8 @@ def split(pools: Pools, wanted: Mapping[str, int | None]) -> Fixed:
 def _apart(example: Labelled | Example) -> str:
     """What must not be in two splits: a group as an image, or a text."""
     if isinstance(example, Example):
-        if example.group is not None:
-            return f"group {example.group}"
+        if group := example.group or example.image:
+            return f"group {group}"
         text = example.prompt
     else:
         text = example[0]
@@ -162,7 +172,7 @@ def _balanced(pool: Sequence[Labelled], count: int, rng: random.Random) -> list[
     return chosen
 
 
-def _table(examples: Sequence[Any], with_classes: bool) -> pa.Table:
+def _table(examples: Sequence[Any], seen: Mapping[str, int], with_classes: bool) -> pa.Table:
     if with_classes:
         texts, labels = zip(*examples, strict=True)
         return pa.table({"text": list(texts), "label": pa.array(labels, pa.int32())})
@@ -170,8 +180,9 @@ def _table(examples: Sequence[Any], with_classes: bool) -> pa.Table:
         "prompt": (lambda one: one.prompt, pa.string()),
         "answer": (lambda one: one.answer, pa.string()),
         "references": (lambda one: list(one.references), pa.list_(pa.string())),
-        "image": (lambda one: one.image, pa.binary()),
     }
+    if seen:
+        columns["image"] = (lambda one: seen[str(one.image)], pa.int32())
     return pa.table(
         {name: pa.array(map(get, examples), kind) for name, (get, kind) in columns.items()}
     )

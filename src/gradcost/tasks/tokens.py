@@ -6,11 +6,15 @@ same, and what it costs does not depend on which texts it drew.
 Where the answer is a class, texts are cut at the end and padded on the right. Where it is
 text, prompt and answer stand at the end of the row and padding on the left, so that a batch's
 answers lie in the last positions and a batch of prompts can be continued; a prompt that is
-too long loses its beginning.
+too long loses its beginning. Where the prompt is about an image, it begins with as many
+placeholder tokens as the image makes, on top of the task's length, and what a prompt that is
+too long loses comes after them.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ import torch
 from torch import Tensor
 
 from gradcost.study.files import read_json, sha256_file, write_atomic, write_json
+from gradcost.tasks import images
 from gradcost.tasks.prepare import MANIFEST, SPLITS
 
 FILE, REFERENCES = "tokens.safetensors", "references.json"
@@ -30,18 +35,23 @@ class Split:
     """Inputs and answers: ids and mask (examples, length), labels (examples,).
 
     A label is a class or, where the answer is text, the number of the answer's tokens: the
-    last of the row.
+    last of the row. Where prompts are about images, those have their numbers (examples,).
     """
 
     ids: Tensor
     mask: Tensor
     labels: Tensor
+    images: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor | slice) -> Split:
-        return Split(self.ids[index], self.mask[index], self.labels[index])
+        return self._each(lambda part: part[index])
+
+    def inputs(self) -> dict[str, Tensor]:
+        """What a model of text is given."""
+        return {"input_ids": self.ids, "attention_mask": self.mask}
 
     def followed_by(self, prompt: Sequence[int], pad: int) -> Split:
         """The rows with a prompt after each text, which is cut at its end if there is no room.
@@ -63,7 +73,11 @@ class Split:
         return Split(ids, past < size, self.labels)
 
     def to(self, device: str) -> Split:
-        return Split(self.ids.to(device), self.mask.to(device), self.labels.to(device))
+        return self._each(lambda part: part.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Split:
+        parts = {name: part for name, part in vars(self).items() if part is not None}
+        return Split(**{name: change(part) for name, part in parts.items()})
 
 
 @dataclass(frozen=True)
@@ -85,14 +99,32 @@ class Answers:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A task's tokens: `classes` is 0 and `answers` is there where the answer is text."""
+    """A task's tokens: `classes` is 0 and `answers` is there where the answer is text.
+
+    Where prompts are about images, `images` is the file that has them.
+    """
 
     splits: dict[str, Split]
     classes: int
     answers: Answers | None = None
+    images: Path | None = None
 
 
-def tokenise(data: Path, tokenizer: Any, spec: dict[str, Any], folder: Path) -> None:
+@dataclass(frozen=True)
+class Placeholder:
+    """What stands for an image in a row: `count` times the token `token`."""
+
+    token: int
+    count: int
+
+
+def tokenise(
+    data: Path,
+    tokenizer: Any,
+    spec: dict[str, Any],
+    folder: Path,
+    placeholder: Placeholder | None = None,
+) -> None:
     """Write the token ids of all splits, and a manifest with their hash.
 
     The manifest counts the examples that were cut.
@@ -102,6 +134,7 @@ def tokenise(data: Path, tokenizer: Any, spec: dict[str, Any], folder: Path) -> 
         tokenizer: a Hugging Face tokenizer of the model.
         spec: `gradcost.study.runs.token_spec`.
         folder: where the files go. The manifest is written last.
+        placeholder: for a task about images, what the model takes for one.
     """
     import pyarrow.parquet as pq
     from safetensors.torch import save_file
@@ -116,7 +149,7 @@ def tokenise(data: Path, tokenizer: Any, spec: dict[str, Any], folder: Path) -> 
                 f"{data / MANIFEST} and start Snakemake again to make both anew"
             )
         tables[name] = pq.read_table(path).to_pydict()
-    rows = _Rows(tokenizer, spec)
+    rows = _Rows(tokenizer, spec, placeholder)
     encode: Callable[[dict[str, list[Any]]], Split]
     encode = rows.classified if "labels" in manifest else rows.answered
     splits, cut = {}, {}
@@ -128,6 +161,7 @@ def tokenise(data: Path, tokenizer: Any, spec: dict[str, Any], folder: Path) -> 
         f"{name}.{part}": tensor.to(torch.bool if part == "mask" else torch.int32)
         for name, split in splits.items()
         for part, tensor in vars(split).items()
+        if tensor is not None
     }
     write_atomic(folder / FILE, lambda path: save_file(tensors, path))
     description: dict[str, Any] = {
@@ -147,15 +181,33 @@ def tokenise(data: Path, tokenizer: Any, spec: dict[str, Any], folder: Path) -> 
             "answer": max(int(split.labels.max()) for split in splits.values()),
             "references": sha256_file(folder / REFERENCES),
         }
+        if manifest["images"]:
+            description["images"] = manifest["images"]["bytes"]
+            _share(data / images.FILE, folder / images.FILE)
     print("cut to the task's length: " + ", ".join(f"{n} of {name}" for name, n in cut.items()))
     write_json(folder / MANIFEST, description)
+
+
+def _share(path: Path, other: Path) -> None:
+    """Let a file be at another place too, without a copy where the file system can."""
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.unlink(missing_ok=True)
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
 
 
 class _Rows:
     """Rows of one length; `cut` counts those that were longer."""
 
-    def __init__(self, tokenizer: Any, spec: dict[str, Any]) -> None:
+    def __init__(
+        self, tokenizer: Any, spec: dict[str, Any], placeholder: Placeholder | None
+    ) -> None:
         self.tokenizer, self.length = tokenizer, spec["length"]
+        self.placeholder = placeholder
+        if placeholder is not None:
+            self.length += placeholder.count
         end = tokenizer.eos_token_id
         self.pad = end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         suffix = spec["suffix"]
@@ -183,9 +235,10 @@ class _Rows:
         ids, mask = self._empty(len(table["prompt"]))
         labels = torch.zeros(len(ids), dtype=torch.long)
         pairs = zip(table["prompt"], table["answer"], strict=True)
+        pair = self._text_pair if self.placeholder is None else self._image_pair
         for index, (prompt, answer) in enumerate(pairs):
-            before, after = self._pair(prompt, answer)
-            room = self.length - len(after)
+            start, before, after = pair(prompt, answer)
+            room = self.length - len(start) - len(after)
             if room < 1:
                 raise ValueError(
                     f"the answer {answer[:60]!r} has {len(after)} tokens, which leaves no room "
@@ -193,16 +246,43 @@ class _Rows:
                 )
             if len(before) > room:
                 self.cut += 1
-                # what a tokenizer puts before every text stays there
-                start = before[:1] if before[0] == self.tokenizer.bos_token_id else []
-                before = start + before[len(before) - room + len(start) :]
-            whole = before + after
+                before = before[-room:]
+            whole = start + before + after
             ids[index, -len(whole) :] = torch.tensor(whole)
             mask[index, -len(whole) :] = True
             labels[index] = len(after)
-        return Split(ids, mask, labels)
+        numbers = torch.tensor(table["image"]) if "image" in table else None
+        return Split(ids, mask, labels, numbers)
 
-    def _pair(self, prompt: str, answer: str) -> tuple[list[int], list[int]]:
+    def _image_pair(self, prompt: str, answer: str) -> tuple[list[int], list[int], list[int]]:
+        """The tokens up to the image's last, of the rest of the prompt, and of the answer.
+
+        The model's chat template says where the image stands.
+        """
+        assert self.placeholder is not None
+        content = [{"type": "image"}, {"type": "text", "text": prompt}]
+        text = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        token, count = self.placeholder.token, self.placeholder.count
+        if ids.count(token) != 1:
+            raise ValueError(
+                f"the chat template of the model has its image token {ids.count(token)} times, "
+                "not once"
+            )
+        place = ids.index(token)
+        after = list(self.tokenizer(answer, add_special_tokens=False)["input_ids"])
+        return ids[:place] + [token] * count, ids[place + 1 :], after + self.end
+
+    def _text_pair(self, prompt: str, answer: str) -> tuple[list[int], list[int], list[int]]:
+        """What a tokenizer puts before every text, the prompt, and the answer with its end."""
+        before, after = self._continued(prompt, answer)
+        # which stays where the prompt is cut
+        size = int(bool(before) and before[0] == self.tokenizer.bos_token_id)
+        return before[:size], before[size:], after
+
+    def _continued(self, prompt: str, answer: str) -> tuple[list[int], list[int]]:
         """The tokens of a prompt, and of a space, the answer and the end."""
         before = list(self.tokenizer(prompt)["input_ids"])
         whole = list(self.tokenizer(f"{prompt} {answer}")["input_ids"])
@@ -229,21 +309,32 @@ def load(folder: Path) -> Tokens:
     files = {FILE: manifest["sha256"]}
     if "scorer" in manifest:
         files[REFERENCES] = manifest["references"]
-    for name, sha256 in files.items():
-        if not (folder / name).exists() or sha256_file(folder / name) != sha256:
-            raise ValueError(
-                f"{folder / name} is not the file that {MANIFEST} beside it describes; delete "
-                f"{folder / MANIFEST} and start Snakemake again to make both anew"
-            )
-    tensors = load_file(folder / FILE)
-    splits = {
-        name: Split(
-            tensors[f"{name}.ids"].long(), tensors[f"{name}.mask"], tensors[f"{name}.labels"].long()
-        )
-        for name in SPLITS
+    right = {
+        name: (folder / name).exists() and sha256_file(folder / name) == sha256
+        for name, sha256 in files.items()
     }
+    pictures = folder / images.FILE if "images" in manifest else None
+    if pictures is not None:
+        # of its size alone: to read all of it would take longer than to load the model
+        right[images.FILE] = pictures.exists() and pictures.stat().st_size == manifest["images"]
+    if wrong := [name for name, is_right in right.items() if not is_right]:
+        raise ValueError(
+            f"{folder / wrong[0]} is not the file that {MANIFEST} beside it describes; delete "
+            f"{folder / MANIFEST} and start Snakemake again to make both anew"
+        )
+    tensors = load_file(folder / FILE)
+    splits = {}
+    for name in SPLITS:
+        parts = {
+            part: tensors.get(f"{name}.{part}") for part in ("ids", "mask", "labels", "images")
+        }
+        whole = {
+            part: found if found is None or part == "mask" else found.long()
+            for part, found in parts.items()
+        }
+        splits[name] = Split(**whole)
     if "labels" in manifest:
         return Tokens(splits, len(manifest["labels"]))
     references = read_json(folder / REFERENCES)
     answers = Answers(manifest["scorer"], manifest["answer"], manifest["new_tokens"], references)
-    return Tokens(splits, 0, answers)
+    return Tokens(splits, 0, answers, pictures)

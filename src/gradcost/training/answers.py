@@ -52,9 +52,9 @@ def evaluate(
     for start in range(0, len(split), size):
         part = split[slice(start, start + size)].to(device)
         count = float(part.labels.sum())
-        logits = model(input_ids=part.ids, attention_mask=part.mask).logits
+        logits = model(**model.inputs(part)).logits
         loss, tokens = loss + float(answer_loss(logits, part)) * count, tokens + count
-        texts = _answered(model.model, part, answers.new_tokens, tokenizer)
+        texts = _answered(model, part, answers.new_tokens, tokenizer)
         for text, known in zip(texts, references[start : start + size], strict=True):
             strict += scorers.strict(text, known)
             published += scorers.published(text, known)
@@ -69,7 +69,7 @@ def evaluate(
     )
 
 
-def _answered(model: Any, batch: Split, new_tokens: int, tokenizer: Any) -> list[str]:
+def _answered(model: AnswerModel, batch: Split, new_tokens: int, tokenizer: Any) -> list[str]:
     """What the model continues each prompt with, at each step by its likeliest token."""
     length = batch.ids.shape[1]
     # prompts end in the last position, as their answers did
@@ -79,8 +79,10 @@ def _answered(model: Any, batch: Split, new_tokens: int, tokenizer: Any) -> list
     mask = batch.mask.gather(1, source.clamp(min=0)) & inside
     # what all rows have as padding alone need not be read
     first = int(mask.any(0).long().argmax())
-    found = model.generate(
-        input_ids=ids[:, first:], attention_mask=mask[:, first:].long(), do_sample=False,
+    prompts = Split(ids[:, first:], mask[:, first:].long(), batch.labels, batch.images)
+    inner: Any = model.model
+    found = inner.generate(
+        **model.shown(prompts), do_sample=False,
         max_new_tokens=new_tokens, use_cache=True, pad_token_id=tokenizer.pad_token_id
         if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id, temperature=None, top_p=None, top_k=None,

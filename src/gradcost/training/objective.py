@@ -15,6 +15,8 @@ from gradcost.training.batches import batch_indices
 
 Criterion = Callable[[Tensor, Split], Tensor]
 """From a model's logits of a batch to the loss."""
+Prepare = Callable[[Split], dict[str, Tensor]]
+"""From a batch to what a model is given, which no trained parameter changes."""
 
 
 def class_loss(logits: Tensor, batch: Split) -> Tensor:
@@ -23,22 +25,29 @@ def class_loss(logits: Tensor, batch: Split) -> Tensor:
 
 
 def batch_loss(
-    model: nn.Module, batch: Split, own: Params | None = None, criterion: Criterion = class_loss
+    model: nn.Module,
+    batch: Split,
+    own: Params | None = None,
+    criterion: Criterion = class_loss,
+    prepare: Prepare = Split.inputs,
 ) -> LossFn:
     """The mean loss of `batch` as a function of the trainable parameters.
 
     Args:
+        prepare: called once, when the loss is first evaluated.
         own: refuse parameters that are not these. Checkpointed activations are recomputed
             after the call has put the model's own parameters back, so gradients at any
             others would be wrong.
     """
 
+    inputs: dict[str, Tensor] = {}
+
     def loss(params: Params) -> Tensor:
+        if not inputs:
+            inputs.update(prepare(batch))
         if any(params[name] is not value for name, value in (own or {}).items()):
             raise ValueError("with activation checkpointing, only the model's own parameters")
-        output = functional_call(
-            model, dict(params), kwargs={"input_ids": batch.ids, "attention_mask": batch.mask}
-        )
+        output = functional_call(model, dict(params), kwargs=inputs)
         return criterion(output.logits, batch)
 
     return loss
@@ -50,6 +59,8 @@ class Objective:
     Attributes:
         evaluations: losses evaluated so far, in units of a whole batch. What an evaluation
             costs depends on the estimator, but not on the step; so FLOPs follow from it.
+        batches: batches prepared so far, in the same units.
+        preparation: what it costs to prepare a batch, in evaluations; it is counted with them.
     """
 
     def __init__(
@@ -61,11 +72,12 @@ class Objective:
         device: str,
         own: Params | None = None,
         criterion: Criterion = class_loss,
+        prepare: Prepare = Split.inputs,
     ) -> None:
         self._model, self._examples, self._device, self._own = model, examples, device, own
-        self._criterion = criterion
+        self._criterion, self._prepare = criterion, prepare
         self._batch_size, self._seed = batch_size, seed
-        self.evaluations = 0.0
+        self.evaluations = self.batches = self.preparation = 0.0
 
     def at(self, step: int) -> StepLoss:
         """The loss of step `step` (1, 2, ...)."""
@@ -73,10 +85,18 @@ class Objective:
         return StepLoss(self._counted(self._examples[chosen]), Epoch(self))
 
     def _counted(self, examples: Split) -> LossFn:
-        loss = batch_loss(self._model, examples.to(self._device), self._own, self._criterion)
+        share = len(examples) / self._batch_size
+
+        def prepare(batch: Split) -> dict[str, Tensor]:
+            self.batches += share
+            self.evaluations += share * self.preparation
+            return self._prepare(batch)
+
+        batch = examples.to(self._device)
+        loss = batch_loss(self._model, batch, self._own, self._criterion, prepare)
 
         def counted(params: Params) -> Tensor:
-            self.evaluations += len(examples) / self._batch_size
+            self.evaluations += share
             return loss(params)
 
         return counted

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from gradcost.accounting.meter import Meter
 from gradcost.accounting.step import measure
 from gradcost.estimators import load
 from gradcost.models import store
@@ -137,7 +137,7 @@ class _Training:
         task = tokens.load(job.tokens)
         splits = task.splits
         answer = task.answers.length if task.answers else 0
-        ready = build(spec, job.model, task.classes, answer)
+        ready = build(spec, job.model, task.classes, answer, task.images)
         model, params = ready.model, ready.params
         criterion: Criterion = class_loss
         if task.answers:
@@ -159,14 +159,15 @@ class _Training:
             }
 
         if spec["method"]["estimator"] is None:
-            self.cost = _cost_of_inference(model, params, splits["test"][:1].to(device))
+            self.cost = _cost_of_inference(ready, splits["test"][:1].to(device))
             self.validation = look("validation")
         else:
             batch_size = spec["hyperparameters"]["batch_size"]
             own = params if spec["method"]["checkpointing"] != "none" else None
-            objective = Objective(model, splits["train"], batch_size, seed, device, own, criterion)
-            self.cost, evaluations = _cost_of_step(ready, objective, spec)
-            per_evaluation = self.cost.step_flops / evaluations
+            objective = Objective(
+                model, splits["train"], batch_size, seed, device, own, criterion, ready.inputs
+            )
+            self.cost, per_evaluation = _cost_of_step(ready, objective, spec)
             limit = spec["hardware"]["memory_limit"]
             if limit is not None and self.cost.peak_bytes > limit * 1e9:
                 raise _OutOfMemory(
@@ -204,44 +205,50 @@ def _stepper(ready: Ready, spec: dict[str, Any]) -> EstimateThenUpdate | InPlace
 
 
 def _cost_of_step(ready: Ready, objective: Objective, spec: dict[str, Any]) -> tuple[Cost, float]:
-    """The cost of the first step, and how much of the loss it evaluates.
+    """The cost of the first step, and the FLOPs of one evaluation of the loss in it.
 
     The first step of a run is the one that takes the most memory: snapshots are made in
     it, and an update is rehearsed before it. Afterwards the parameters are put back.
     """
     # a snapshot of two batches takes the memory of one of all, and each evaluation the same
     loss = replace(objective.at(1), batches=Epoch(objective, at_most=2))
+    another = objective.at(1)
     seed = derive(spec["seed"], "directions", 1)
-    evaluations = 0.0
+    evaluations = batches = 0.0
     before = {name: value.detach().cpu().clone() for name, value in ready.params.items()}
     chosen = {} if ready.selection is None else deepcopy(ready.selection.state())
 
     def step() -> dict[str, Any]:
-        nonlocal evaluations
-        start = objective.evaluations
+        nonlocal evaluations, batches
+        start = objective.evaluations, objective.batches
         claims = priced(_stepper(ready, spec), loss, seed)
-        evaluations = objective.evaluations - start
+        evaluations = objective.evaluations - start[0]
+        batches = objective.batches - start[1]
         return claims
 
-    def forward() -> None:
-        loss(ready.params)
-
-    cost = measure(ready.model, ready.params, forward, step)
+    cost = measure(ready.model, ready.params, lambda: another(ready.params), step)
     with torch.no_grad():
         for name, value in ready.params.items():
             value.copy_(before[name])
+        preparation = 0
+        if spec["model"].get("image_size"):
+            with Meter() as prepared:
+                another(ready.params)
+            preparation = cost.forward_flops - prepared.flops
     if ready.selection is not None:
         ready.selection.restore(chosen)
-    return cost, evaluations
+    per_evaluation = (cost.step_flops - preparation * batches) / evaluations
+    objective.preparation = preparation / per_evaluation
+    return cost, per_evaluation
 
 
-def _cost_of_inference(model: nn.Module, params: dict[str, nn.Parameter], batch: Split) -> Cost:
+def _cost_of_inference(ready: Ready, batch: Split) -> Cost:
     @torch.no_grad()
     def forward() -> dict[str, Any]:
-        model(input_ids=batch.ids, attention_mask=batch.mask)
+        ready.model(**ready.inputs(batch))
         return {}
 
-    found = measure(model, params, forward, forward)
+    found = measure(ready.model, ready.params, forward, forward)
     return found.model_copy(update={"step_flops": 0})
 
 
