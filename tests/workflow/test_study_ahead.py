@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
-from gradcost.study import record
+from gradcost.planning.study_ahead import _Ahead
+from gradcost.study import config as configuration
+from gradcost.study import record, runs
 
 pytestmark = pytest.mark.xdist_group("finished")
 
@@ -50,6 +55,9 @@ def test_what_is_to_do_is_told_with_its_reason_and_the_cost_that_it_will_have(st
         assert row["flops"] == pytest.approx(expected, rel=1e-9)
     assert found["flops"] == sum(row["flops"] for row in rows.values())
     assert found["disk_bytes"]["records"] > 0
+    assert [(one["what"], one["prepared"]) for one in found["sources"]] == [
+        ("model", True), ("task", True),
+    ]  # fmt: skip
 
 
 def test_an_edit_names_the_file_and_a_setting_its_key(study):
@@ -67,6 +75,28 @@ def test_without_a_rate_the_study_s_own_runs_give_it(study):
     found = ahead(study)
     assert found["rate_of"] == "reached by the study's own runs"
     assert found["hours"] > 0
+
+
+def test_the_paper_scale_names_every_source_its_revision_and_its_size(tmp_path):
+    study = configuration.load(yaml.safe_load(Path("config.yaml").read_text()))
+    wanted = [run for grid in runs.plan(study).values() for run in grid]
+    found = {one["name"]: one for one in _Ahead(study, tmp_path, wanted).sources()}
+    assert set(found) == {run.model for run in wanted} | {run.task for run in wanted}
+    for name, one in found.items():
+        assert one["prepared"] is False
+        if name != "vqav2":  # which the files of a website are, without versions
+            assert re.fullmatch("[0-9a-f]{40}", one["version"]), name
+    assert found["llama-3.1-8b"]["bytes"] == pytest.approx(16.06e9, rel=1e-3)
+    assert found["vqav2"]["place"] == "images.cocodataset.org, s3.amazonaws.com"
+    unknown = {name for name, one in found.items() if one["bytes"] is None}
+    assert unknown == {"multirc"}
+
+
+def test_what_a_source_takes_on_disk_changes_no_run():
+    config = yaml.safe_load(Path("config.yaml").read_text())
+    before = runs.data_spec(configuration.load(config), "gsm8k")
+    config["tasks"]["gsm8k"]["source"]["gigabytes"] = 7.0
+    assert runs.data_spec(configuration.load(config), "gsm8k") == before
 
 
 def test_a_study_that_cannot_be_planned_says_what_snakemake_says(study, tmp_path):

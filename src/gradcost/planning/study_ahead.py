@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from gradcost.accounting import closed_form
@@ -66,7 +67,9 @@ def answer(
         `rows`, a mapping for each run that is to do: its name, `why`, `steps`,
         `flops`, `hours` (null without a rate) and `evaluated` (whether evaluations are counted:
         sizes of splits are known once data are prepared). `runs`, the number of all runs;
-        `flops`, `hours` and `disk_bytes` of those to do, the latter by what they are for.
+        `flops`, `hours` and `disk_bytes` of those to do, the latter by what they are for;
+        `sources`, for each model and task of theirs where it comes from: `what`, `name`,
+        `place`, `version`, `bytes` (null if not known) and whether it is `prepared`.
 
     Raises:
         ConfigError: if Snakemake cannot plan the study, with what it says.
@@ -96,12 +99,33 @@ def answer(
         "flops": total,
         "hours": total / rate.flops / HOUR if rate else None,
         "disk_bytes": ahead.disk(),
+        "sources": ahead.sources(),
         "rows": rows,
     }
 
 
-def table(found: dict[str, Any]) -> Table:
-    """The answer for a terminal: a row for each model, task, method and setting."""
+def table(found: dict[str, Any]) -> Group:
+    """The answer for a terminal: its sources, and a row for each model to setting."""
+    return Group(*([_sources(found["sources"])] if found["sources"] else []), _runs(found))
+
+
+def _sources(rows: list[dict[str, Any]]) -> Table:
+    made = Table(
+        title="Where models and tasks come from", box=box.SIMPLE_HEAD, title_justify="left",
+        pad_edge=False,
+    )  # fmt: skip
+    for head in ("", "name", "from", "version"):
+        made.add_column(head, no_wrap=head != "from")
+    made.add_column("on disk", justify="right")
+    made.add_column("")
+    for row in rows:
+        size = "not known" if row["bytes"] is None else shown(row["bytes"], BYTES)
+        version, here = row["version"] or "", "prepared" if row["prepared"] else ""
+        made.add_row(row["what"], row["name"], row["place"], version[:40], size, here)
+    return made
+
+
+def _runs(found: dict[str, Any]) -> Table:
     rows, timed = found["rows"], found["hours"] is not None
     made = Table(
         title=f"Scale {found['scale']}: {len(rows)} of {found['runs']} runs to do",
@@ -295,6 +319,40 @@ class _Ahead:
                 state = 4.0 * 4 * trained + history
                 sizes["a checkpoint of each job"] = max(sizes["a checkpoint of each job"], state)
         return sizes
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Where the models and tasks of the runs come from, and what that takes on disk."""
+        found = []
+        for name, shape in sorted(self._shapes.items()):
+            model = self.study.models[name]
+            source = model.source
+            # as it is published: what is in 4 bits here was in 16
+            size = _parameters(shape) * (2.0 if model.dtype == "bfloat16" else 4.0)
+            if source is not None and source.gigabytes is not None:
+                size = source.gigabytes * 1e9
+            found.append(
+                {
+                    "what": "model",
+                    "name": name,
+                    "place": source.place if source else "pretrained here",
+                    "version": source.version if source else None,
+                    "bytes": size,
+                    "prepared": (self.results / "models" / name / "manifest.json").exists(),
+                }
+            )
+        for name in sorted({run.task for run in self.wanted}):
+            source = self.study.tasks[name].source
+            found.append(
+                {
+                    "what": "task",
+                    "name": name,
+                    "place": source.place,
+                    "version": source.version,
+                    "bytes": None if source.gigabytes is None else source.gigabytes * 1e9,
+                    "prepared": (self.results / "data" / name / "manifest.json").exists(),
+                }
+            )
+        return found
 
     def _case(self, run: Run) -> tuple[Case, int]:
         spec = runs.spec(self.study, run)

