@@ -85,6 +85,7 @@ def test_a_setting_may_train_all_parameters_in_place_of_adapters():
     ("path", "value", "expected"),
     [
         ("methods__zo_vanilla__checkpointing", "every-layer", "for kind: backprop without svrg"),
+        ("hardware__device", "cpu", "models.llama-3.1-8b.dtype = 'bfloat16': is for"),
         ("tasks__agnews__label_words", None, "tasks.agnews.label_words: is missing"),
         (
             "methods__bp_vanilla__variance_reduction",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -173,18 +174,39 @@ def _base(spec: dict[str, Any], folder: Path, classes: int | None) -> tuple[Any,
         kind = transformers.AutoModelForSequenceClassification
     elif spec["model"].get("image_size"):
         kind = transformers.AutoModelForImageTextToText
-    base = kind.from_pretrained(
-        **store.locate(folder),
-        **({} if classes is None else {"num_labels": classes}),
-        dtype=getattr(torch, spec["model"]["dtype"]),
-        attn_implementation="eager",
-        quantization_config=_quantisation(spec["model"]),
-        device_map=spec["hardware"]["device"],
-    )
+    where = store.locate(folder)
+    _check_quantisation(where, spec["model"])
+    gptq = _part("gptq") if spec["model"].get("quantisation") == "gptq" else None
+    with gptq.loading() if gptq else nullcontext():
+        base, found = kind.from_pretrained(
+            **where,
+            **({} if classes is None else {"num_labels": classes}),
+            dtype=getattr(torch, spec["model"]["dtype"]),
+            attn_implementation="eager",
+            **_quantisation(spec["model"]),
+            device_map=spec["hardware"]["device"],
+            output_loading_info=True,
+        )
+    if gptq:
+        gptq.check(found["missing_keys"], where["pretrained_model_name_or_path"])
     config = base.config.get_text_config()
     if config.pad_token_id is None:
         config.pad_token_id = base.config.pad_token_id = store.pad_token(folder)
     return base, config.pad_token_id
+
+
+def _check_quantisation(where: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Refuse a checkpoint that is packed where the configuration says otherwise, or not packed."""
+    from transformers import AutoConfig
+
+    packed = getattr(AutoConfig.from_pretrained(**where), "quantization_config", None) or {}
+    kind, wanted = packed.get("quant_method"), spec.get("quantisation")
+    if (kind or wanted == "gptq") and kind != wanted:
+        raise ValueError(
+            f"models.{spec['name']}.quantisation = {wanted!r}, but the checkpoint of "
+            f"{where['pretrained_model_name_or_path']} is "
+            f"{f'packed by {kind}' if kind else 'not packed'}"
+        )
 
 
 def _with_adapters(base: Any, lora: dict[str, Any], classifier: bool) -> nn.Module:
@@ -217,12 +239,13 @@ def _part(name: str) -> Any:
     return import_module(f"gradcost.models.{name}")
 
 
-def _quantisation(spec: dict[str, Any]) -> Any:
-    if spec.get("quantisation") is None:
-        return None
+def _quantisation(spec: dict[str, Any]) -> dict[str, Any]:
+    # a checkpoint of GPTQ says it itself, and no argument may, not even None
+    if spec.get("quantisation") in (None, "gptq"):
+        return {}
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(
+    config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=spec["quantisation"],
         bnb_4bit_use_double_quant=True,
@@ -230,3 +253,4 @@ def _quantisation(spec: dict[str, Any]) -> Any:
         # as patterns, wherever in the model they are
         llm_int8_skip_modules=[rf"(.*\.)?{name}" for name in DENSE],
     )
+    return {"quantization_config": config}

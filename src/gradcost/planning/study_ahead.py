@@ -358,6 +358,9 @@ class _Ahead:
         spec = runs.spec(self.study, run)
         kept = {key: spec[key] for key in ("model", "method", "steps", "evaluate_every")}
         kept["hyperparameters"] = spec.get("hyperparameters")
+        if kept["model"].get("quantisation"):
+            # to count FLOPs, which no way of packing changes
+            kept["model"] |= {"quantisation": "nf4"}
         batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
         task = self.study.tasks[run.task]
         module = import_module(f"gradcost.tasks.{task.dataset.replace('-', '_')}")

@@ -20,6 +20,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -160,7 +161,9 @@ class Model(Entry):
         "before its weights are here; default: that of its source",
     )
     dtype: Literal["float32", "bfloat16"] = "float32"
-    quantisation: Literal["nf4"] | None = None
+    quantisation: Literal["nf4", "gptq"] | None = Field(
+        None, description="nf4: packed when it is loaded; gptq: its source is a GPTQ checkpoint"
+    )
     suffix: str | None = Field(None, description="A token that ends every input")
     image_size: Count | None = Field(
         None, description="Of a model that sees: pixels of the square that each image becomes"
@@ -332,8 +335,17 @@ class Study(Entry):
     methods: dict[Name, Method]
     hyperparameters: dict[Name, dict[Name, Hyperparameters]]
     settings: dict[Name, Setting] = {"default": Setting()}
-    experiments: dict[Name, Experiment]
+    experiments: dict[Name, Experiment] = Field(
+        description="In an overlay, null for one that this scale does not have"
+    )
     accounting: dict[Name, Sheet] = Field({}, description="What is priced, and not run")
+
+    @field_validator("experiments", mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def load(config: Mapping[str, Any]) -> Study:
@@ -398,6 +410,9 @@ def json_schema(*, overlay: bool = False) -> dict[str, Any]:
 
     if overlay:
         relax(schema)
+        named = schema["properties"]["experiments"]["patternProperties"]
+        for pattern, one in named.items():
+            named[pattern] = {"anyOf": [one, {"type": "null"}]}
     return schema
 
 

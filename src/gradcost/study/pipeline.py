@@ -161,6 +161,8 @@ class Pipeline:
             modules.append("gradcost.models.label_words")
         if spec["method"]["objective"] == "answer":
             modules += ["gradcost.models.answers", "gradcost.training.answers"]
+        if spec["model"].get("quantisation") == "gptq":
+            modules.append("gradcost.models.gptq")
         if spec["model"].get("image_size") is None:
             return self._plan("train", modules, run=asdict(run), spec=spec)
         modules.append("gradcost.models.vision")

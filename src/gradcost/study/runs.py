@@ -88,10 +88,23 @@ def plan(study: Study) -> dict[str, list[Run]]:
     """
     grids = {name: runs_of(study, grid) for name, grid in study.experiments.items()}
     runs = dict.fromkeys(run for grid in grids.values() for run in grid)
-    faults = list(dict.fromkeys(fault for run in runs for fault in _faults(study, run)))
+    # what is on request may be another machine's
+    standing = {run for name, grid in grids.items() if not study.experiments[name].on_request
+                for run in grid}  # fmt: skip
+    faults = [fault for run in runs for fault in _faults(study, run)]
+    faults += [fault for run in runs if run in standing for fault in _not_for(study, run)]
     if faults:
-        raise config_error(faults)
+        raise config_error(list(dict.fromkeys(faults)))
     return grids
+
+
+def _not_for(study: Study, run: Run) -> Iterator[str]:
+    """What of a run the study's hardware is not made for."""
+    if study.models[run.model].dtype == "bfloat16" and study.hardware.device == "cpu":
+        yield (
+            f"models.{run.model}.dtype = 'bfloat16': is for hardware.device: cuda; processors "
+            "take a hundred times as long for it as for dtype: float32"
+        )
 
 
 def architecture(study: Study, model: str) -> Architecture:
