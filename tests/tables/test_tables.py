@@ -64,6 +64,28 @@ def test_accuracies_stand_with_interval_difference_and_the_papers(data: Tidy) ->
     assert line_of(text, "Majority class")[1] == "25.0"
 
 
+def test_answers_in_text_stand_with_the_published_score_beside_the_strict_one(data: Tidy) -> None:
+    runs = data.runs.copy()
+    runs.loc[runs["task"] == "r8-4", "test_accuracy_published"] = 0.987
+    text = accuracy.render(Tidy(runs, data.history, data.presentation))
+    cells = line_of(text, "FMAD-Vanilla")
+    assert cells[1:3] == [r"60.2\,\textpm\,4.1", "98.7"]
+    assert cells[3].startswith("$-16.8$")
+    # the other task's answers are classes
+    assert line_of(text, "Method").count("as published") == 1
+    assert r"\multicolumn{3}{c}{Reuters topics ($n=3$)}" in text
+    assert r"\multicolumn{2}{c}{20 Newsgroups ($n=3$)}" in text
+    assert "as published" not in accuracy.render(data)
+
+
+def test_label_words_are_told_by_their_tokens(data: Tidy) -> None:
+    runs = data.runs.copy()
+    words = '{"oil": " oil", "tariffs": " tariff"}'
+    runs.loc[runs["method"] == "mezo", "label_words"] = words
+    text = hyperparameters.render(Tidy(runs, data.history, data.presentation))
+    assert line_of(text, "MeZO")[-1] == "label words oil, tariff"
+
+
 def test_failures_stand_in_their_cells(failed: Tidy) -> None:
     text = accuracy.render(failed)
     assert "2 of 3 diverged" in line_of(text, "FMAD-Vanilla")[1]

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +45,7 @@ class Ready:
         prompt: token ids that follow each input.
         pad: the token that fills up a row.
         inputs: what the model is given of a batch.
+        words: for each label word the token that stands for it, as text.
     """
 
     model: nn.Module
@@ -53,6 +54,7 @@ class Ready:
     prompt: tuple[int, ...] = ()
     pad: int = 0
     inputs: Callable[[Split], dict[str, Tensor]] = Split.inputs
+    words: dict[str, str] = field(default_factory=dict)
 
 
 def build(
@@ -91,7 +93,9 @@ def build(
     tokenizer, text = store.tokenizer(folder), spec["task"]["prompt"]
     prompt = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     tokens = _label_tokens(tokenizer, spec["task"], classes)
-    return finish(base, spec, tokens, prompt, pad)
+    ready = finish(base, spec, tokens, prompt, pad)
+    texts = (tokenizer.decode([token]) for token in tokens)
+    return replace(ready, words=dict(zip(spec["task"]["label_words"], texts, strict=True)))
 
 
 def hush() -> None:

@@ -71,6 +71,17 @@ def accuracy(data: Tidy, column: Column, row: Row) -> Summary | None:
     return summarise(accuracies(data, column, row))
 
 
+def lenient(data: Tidy, column: Column, row: Row) -> Summary | None:
+    """Test accuracy by the scorer of the paper's public code; None where answers are classes."""
+    cell = data.cell(column, row, completed=True)
+    return summarise(100 * cell["test_accuracy_published"].dropna().astype(float))
+
+
+def scored_twice(data: Tidy, column: Column) -> bool:
+    """Whether a task's answers are text, which the public code scores otherwise."""
+    return any(lenient(data, column, row) is not None for row in data.rows)
+
+
 def difference(data: Tidy, column: Column, left: Row, right: Row) -> Summary | None:
     """Test accuracy of `left` minus `right`, paired by seed, in points."""
     return paired(accuracies(data, column, left), accuracies(data, column, right))

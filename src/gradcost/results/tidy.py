@@ -24,7 +24,7 @@ OUTCOMES = ["completed", "diverged", "out-of-memory", "missing"]
 _TEXT = [
     "model_label", "task_label", "method_label", "family", "outcome", "reason", "optimizer",
     "estimator", "variance_reduction", "objective", "trainable", "finished", "spec", "packages",
-    "machine", "timings", "code_digest", "data_digest", "model_digest",
+    "machine", "timings", "code_digest", "data_digest", "model_digest", "label_words",
 ]  # fmt: skip
 _INTEGER = [
     "steps", "planned_steps", "batch_size", "perturbations",
@@ -264,6 +264,7 @@ def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:
         "training_seconds": seconds[-1] if seconds else None,
         "seconds_per_step": seconds[-1] / one.steps if seconds and one.steps else None,
         "finished": one.timings.finished,
+        "label_words": canonical_json(one.label_words) if one.label_words else None,
         "spec": digest(one.spec),
         "packages": canonical_json(one.packages),
         "machine": canonical_json(one.machine.model_dump()),

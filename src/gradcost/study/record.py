@@ -147,6 +147,9 @@ class Record(_Part):
     outcome: Outcome
     reason: str | None = Field(description="Why the run did not complete")
     steps: int = Field(ge=0, description="Optimiser steps taken")
+    label_words: dict[str, str] | None = Field(
+        None, description="For each label word the token that stands for it, as text"
+    )
     cost: Cost | None = Field(description="null where no step fitted into memory")
     validation: Evaluation | None = Field(description="At the end; null unless completed")
     test: Evaluation | None = Field(description="At the end; null unless completed")

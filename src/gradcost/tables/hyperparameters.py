@@ -52,7 +52,9 @@ def _particulars(run: pd.Series[Any]) -> Iterator[str]:
     if run["trainable"] == "all":
         yield "all parameters"
     if run["objective"] == "label-words":
-        yield "label words"
+        # a word of several tokens is told apart by its first
+        tokens = [token.strip() for token in _read(run["label_words"]).values()]
+        yield " ".join(["label words", *([", ".join(tokens)] if tokens else [])])
     if pd.notna(run["checkpointing"]) and run["checkpointing"] != "none":
         yield f"checkpointing: {run['checkpointing'].replace('-', ' ')}"
     if pd.notna(run["frozen_linears"]) and not run["frozen_linears"]:

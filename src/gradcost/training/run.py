@@ -102,6 +102,7 @@ def train(job: Job) -> Record:
         outcome=outcome,
         reason=reason,
         steps=progress.step,
+        label_words=training.words or None,
         cost=training.cost,
         validation=training.validation,
         test=training.test,
@@ -127,6 +128,7 @@ class _Training:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.progress = Progress()
+        self.words: dict[str, str] = {}
         self.cost: Cost | None = None
         self.validation: Evaluation | None = None
         self.test: Evaluation | None = None
@@ -139,6 +141,7 @@ class _Training:
         answer = task.answers.length if task.answers else 0
         ready = build(spec, job.model, task.classes, answer, task.images)
         model, params = ready.model, ready.params
+        self.words = ready.words
         criterion: Criterion = class_loss
         if task.answers:
             # by name: runs on classes do not depend on it
