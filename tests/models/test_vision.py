@@ -49,7 +49,7 @@ def spec(method: str = "bp-vanilla", **model) -> dict:
 
 def rows(folder: Path) -> Split:
     """One row for each image: padding, the image, a question and an answer."""
-    found = vision.ImageProcessor(folder, SIZE).placeholder
+    found = vision.ImageProcessor(store.locate(folder), SIZE).placeholder
     assert found.count == 4
     text = torch.arange(5, 5 + LENGTH)
     ids = torch.stack([torch.cat([torch.zeros(2), torch.full((4,), found.token), text])] * 2)
@@ -181,14 +181,14 @@ def test_a_model_that_takes_no_images_is_named(tmp_path):
     weights("llama", tmp_path / "weights")
     store.prepare({"source": {"folder": str(tmp_path / "weights")}}, {}, tmp_path)
     with pytest.raises(ValueError, match="takes no images: its config has no image_token_id"):
-        vision.ImageProcessor(tmp_path, SIZE)
+        vision.ImageProcessor(store.locate(tmp_path), SIZE)
 
 
 def test_the_paper_s_images_make_as_many_tokens_as_published(tmp_path):
     (tmp_path / "weights").mkdir()
     weights("qwen2_vl", tmp_path / "weights")
     store.prepare({"source": {"folder": str(tmp_path / "weights")}}, {}, tmp_path)
-    processor = vision.ImageProcessor(tmp_path, 512)
+    processor = vision.ImageProcessor(store.locate(tmp_path), 512)
     assert processor.placeholder.count == 324
     pixels, grid = processor.pixels([PIL.Image.new("RGB", (33, 700))])
     assert grid.tolist() == [[1, 36, 36]]

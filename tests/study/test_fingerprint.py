@@ -107,8 +107,8 @@ plan = {"stage": "train", "modules": modules, "code": fingerprint.fingerprint(*m
         "packages": fingerprint.packages("train")}
 pipeline.load_code(plan)
 assert set(fingerprint.modules(plan["code"])) <= set(sys.modules)
-print("gradcost.estimators.forward_mode" in sys.modules, "gradcost.models.pretrain" in sys.modules)
+print("gradcost.estimators.forward_mode" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "True True"
+    assert done.stdout.strip() == "True"

@@ -338,23 +338,34 @@ def test_every_fifth_symbolic_problem_is_for_the_test(wheel):
     assert found["train"][0].prompt == "Question: Q1\nAnswer:"
 
 
-def test_easy_vqa_holds_out_every_tenth_image(wheel):
+def test_easy_vqa_keeps_apart_what_a_base_model_reads(wheel):
     questions = {
-        "train": [[f"what is {n}?", "circle", n // 2] for n in range(40)],
+        "train": [[f"{'what' if n % 4 < 2 else 'is'} {n}?", "circle", n // 2] for n in range(40)],
         "test": [["is it red?", "no", 0]],
     }
     files: dict[str, str] = {
         f"easy_vqa/data/{split}/questions.json": json.dumps(rows)
         for split, rows in questions.items()
     }
+    files |= {f"easy_vqa/data/train/images/{n}.png": f"picture {n}" for n in range(20)}
     source = wheel(**files, **{"easy_vqa/data/test/images/0.png": "picture"})
     found = easy_vqa.pools(source)
-    assert [len(found[name]) for name in prepare.SPLITS] == [36, 4, 1]
+    assert [len(found[name]) for name in prepare.SPLITS] == [16, 4, 1]
     assert {one.image for one in found["validation"]} == {
         "train/images/0.png", "train/images/10.png",
     }  # fmt: skip
     assert found["test"][0].references == ("no",)
     assert list(easy_vqa.images(source, ["test/images/0.png"])) == [b"picture"]
+    # of the even images all questions are `what`, of the odd ones none: read by the base
+    assert easy_vqa.corpus(source) == []
+    read = {name: text.replace('"is', '"what') for name, text in files.items()}
+    corpus = easy_vqa.corpus(wheel(**read))
+    assert [(one.image, found) for one, found in corpus[:3]] == [
+        ("train/images/1.png", b"picture 1"),
+        ("train/images/1.png", b"picture 1"),
+        ("train/images/3.png", b"picture 3"),
+    ]
+    assert len(corpus) == 20
 
 
 def test_files_are_found_in_the_folders_that_the_hub_has_them_in(tmp_path):

@@ -108,7 +108,9 @@ def trained(data, models, folder, model, task, method) -> Record:
     spec = {"length": LENGTH, "suffix": None}
     manifest = models / model / "manifest"
     sees = task in IMAGES
-    placeholder = vision.ImageProcessor(manifest, IMAGE_SIZE).placeholder if sees else None
+    placeholder = (
+        vision.ImageProcessor(store.locate(manifest), IMAGE_SIZE).placeholder if sees else None
+    )
     tokens.tokenise(data / task / "prepared", tokenizer, spec, folder / "tokens", placeholder)
     targets = ["query", "value"] if model in ENCODERS else ["q_proj", "v_proj"]
     # the paper's large models are in 4 bits, the BERT family is not

@@ -63,7 +63,7 @@ def tokens(
     if size := spec.get("image_size"):
         from gradcost.models.vision import ImageProcessor
 
-        placeholder = ImageProcessor(model.parent, size).placeholder
+        placeholder = ImageProcessor(store.locate(model.parent), size).placeholder
     tokenizer = store.tokenizer(model.parent)
     tokens.tokenise(data.parent, tokenizer, spec, out.parent, placeholder)
 

@@ -85,7 +85,8 @@ def build(
     base, pad = _base(spec, folder, classes if objective == "head" else None)
     if images is not None:
         vision = _part("vision")
-        processor = vision.ImageProcessor(folder, spec["model"]["image_size"])
+        where = store.locate(folder)
+        processor = vision.ImageProcessor(where, spec["model"]["image_size"])
         seeing = partial(vision.VisionAnswerModel, processor=processor, images=Images(images))
         return finish(base, spec, pad=pad, answer=answer, answering=seeing)
     if objective != "label-words":

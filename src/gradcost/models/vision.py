@@ -7,14 +7,12 @@ tower and the embeddings, is run once for a batch, however often its loss is eva
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from gradcost.models import store
 from gradcost.models.answers import AnswerModel
 from gradcost.tasks.images import Images
 from gradcost.tasks.tokens import Placeholder, Split
@@ -33,11 +31,11 @@ class ImageProcessor:
         placeholder: what stands for an image in a row of tokens.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, where: Mapping[str, Any], size: int) -> None:
         """Load it.
 
         Args:
-            folder: with the model's manifest.
+            where: what `gradcost.models.store.locate` says of the model.
             size: pixels of a side, before the model's own rounding to whole tokens.
 
         Raises:
@@ -45,7 +43,6 @@ class ImageProcessor:
         """
         from transformers import AutoConfig, AutoImageProcessor
 
-        where = store.locate(folder)
         token = getattr(AutoConfig.from_pretrained(**where), "image_token_id", None)
         if token is None:
             raise ValueError(

@@ -120,8 +120,18 @@ class Task(Entry):
     paper: str | None = Field(None, description="The column of the paper's Table 3 beside it")
 
 
+class Vision(Entry):
+    """The tower that sees of a small Qwen2-VL."""
+
+    image_size: Count = Field(description="Pixels of a side of an image, as the model's")
+    patch: Count = Field(description="Pixels of a side of a patch; two by two make a token")
+    layers: Count
+    hidden: Count
+    heads: Count
+
+
 class Pretraining(Entry):
-    """A small Llama-type language model that the pipeline itself trains."""
+    """A small language model that the pipeline itself trains: a Llama or, to see, a Qwen2-VL."""
 
     corpora: list[Name] = Field(description="The tasks whose training text it reads", min_length=1)
     labelled: list[Name] = Field(
@@ -133,8 +143,11 @@ class Pretraining(Entry):
     layers: Count
     heads: Count
     length: Count
+    vision: Vision | None = Field(
+        None, description="Of a Qwen2-VL, which reads `batch_labelled` questions about images"
+    )
     batch_labelled: int = Field(0, ge=0)
-    batch_plain: Count
+    batch_plain: int = Field(0, ge=0)
     steps: Count
     learning_rate: Positive
     threads: Count = Field(1, description="CPU threads; they change the last bits")

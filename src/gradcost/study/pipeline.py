@@ -130,9 +130,13 @@ class Pipeline:
             for task in (pretraining.corpora if pretraining else [])
         }
         datasets = sorted({_dataset(spec["dataset"]) for spec in corpora.values()})
+        modules = ["gradcost.models.store", *datasets]
+        if pretraining:
+            kind = "pretrain_vision" if pretraining.vision else "pretrain"
+            modules.append(f"gradcost.models.{kind}")
         return self._plan(
             "model" if pretraining else "data",
-            ["gradcost.models.store", *datasets],
+            modules,
             spec=runs.model_spec(self.study, model),
             corpora=corpora,
         )

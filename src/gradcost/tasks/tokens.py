@@ -149,7 +149,7 @@ def tokenise(
                 f"{data / MANIFEST} and start Snakemake again to make both anew"
             )
         tables[name] = pq.read_table(path).to_pydict()
-    rows = _Rows(tokenizer, spec, placeholder)
+    rows = Rows(tokenizer, spec, placeholder)
     encode: Callable[[dict[str, list[Any]]], Split]
     encode = rows.classified if "labels" in manifest else rows.answered
     splits, cut = {}, {}
@@ -198,7 +198,7 @@ def _share(path: Path, other: Path) -> None:
         shutil.copyfile(path, other)
 
 
-class _Rows:
+class Rows:
     """Rows of one length; `cut` counts those that were longer."""
 
     def __init__(

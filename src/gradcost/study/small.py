@@ -1,0 +1,46 @@
+"""The shapes of the small models that the pipeline pretrains, as Hugging Face configs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def config(pretraining: Mapping[str, Any]) -> dict[str, Any]:
+    """That of a Llama or, with `vision`, of a Qwen2-VL; without its special tokens.
+
+    Args:
+        pretraining: fields of `gradcost.study.config.Pretraining`.
+    """
+    common = {
+        "vocab_size": pretraining["vocabulary"],
+        "hidden_size": pretraining["hidden"],
+        "intermediate_size": pretraining["intermediate"],
+        "num_hidden_layers": pretraining["layers"],
+        "num_attention_heads": pretraining["heads"],
+        "num_key_value_heads": pretraining["heads"],
+        "max_position_embeddings": 4 * pretraining["length"],
+    }
+    vision = pretraining.get("vision")
+    if vision is None:
+        return {"model_type": "llama", **common, "tie_word_embeddings": True}
+    # a pair of numbers each turns by the place in time, the row and the column
+    pairs = common["hidden_size"] // common["num_attention_heads"] // 2
+    sections = [pairs - 2 * (pairs // 3), pairs // 3, pairs // 3]
+    rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": sections}
+    return {
+        "model_type": "qwen2_vl",
+        "text_config": {"model_type": "qwen2_vl_text", **common, "rope_parameters": rope},
+        "vision_config": {
+            "depth": vision["layers"],
+            "embed_dim": vision["hidden"],
+            "hidden_size": common["hidden_size"],
+            "num_heads": vision["heads"],
+            "mlp_ratio": 4,
+            "patch_size": vision["patch"],
+            "in_channels": 3,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+        "tie_word_embeddings": True,
+    }
