@@ -235,7 +235,7 @@ def test_vqav2_reads_the_archives_of_its_website(archives):
     names = [found["test"][0].image, one.image]
     sizes = [images.opened(file).size[0] for file in vqav2.images(source, names)]
     assert sizes == [5, 2]
-    with pytest.raises(ValueError, match=r"val2014\.zip has no image val2014/other\.jpg"):
+    with pytest.raises(ValueError, match=r"val2014\.zip has no file val2014/other\.jpg"):
         list(vqav2.images(source, ["val2014/other.jpg"]))
 
 
@@ -243,6 +243,26 @@ def test_an_archive_that_is_missing_is_named(archives):
     (archives / "v2_Annotations_Val_mscoco.zip").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no file v2_Annotations_Val_mscoco\.zip"):
         vqav2.pools({"folder": str(archives)})
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_an_archive_that_is_cut_off_is_named(archives, share):
+    path = archives / "v2_Questions_Train_mscoco.zip"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"v2_Questions_Train_mscoco\.zip is damaged .*delete it"):
+        vqav2.pools({"folder": str(archives)})
+
+
+def test_a_file_of_an_archive_that_is_damaged_is_named(archives):
+    source = {"folder": str(archives)}
+    name = vqav2.pools(source)["train"][0].image
+    path = archives / "train2014.zip"
+    found = path.read_bytes()
+    at = found.index(picture((1, 1), kind="jpeg")) + 30
+    path.write_bytes(found[:at] + bytes([found[at] ^ 255]) + found[at + 1 :])
+    with pytest.raises(ValueError, match=r"train2014\.zip is damaged \(Bad CRC-32"):
+        list(vqav2.images(source, [name]))
 
 
 def test_vqav2_comes_from_its_website_once(archives, tmp_path, monkeypatch):

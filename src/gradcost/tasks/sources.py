@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +164,36 @@ def files(source: Source, names: Sequence[str]) -> dict[str, Path]:
     if missing := [name for name in names if name not in urls]:
         raise ValueError(f"no URL of the source ends in {', '.join(missing)}")
     return {name: _fetched(urls[name]) for name in names}
+
+
+def archive(path: Path) -> zipfile.ZipFile:
+    """The archive at `path`, open.
+
+    Raises:
+        ValueError: naming it, if it is damaged.
+    """
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def read(opened: zipfile.ZipFile, name: str) -> bytes:
+    """A file of an archive.
+
+    Raises:
+        ValueError: naming the archive, if it has no such file, or a damaged one.
+    """
+    try:
+        return opened.read(name)
+    except KeyError:
+        raise ValueError(f"{opened.filename} has no file {name}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(_damaged(opened.filename, error)) from error
+
+
+def _damaged(path: object, error: Exception) -> str:
+    return f"{path} is damaged ({error}): delete it, to fetch it again"
 
 
 def _fetched(url: str) -> Path:

@@ -11,7 +11,6 @@ Parquet files with the columns question, image_id, multiple_choice_answer, answe
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,13 +49,9 @@ def images(source: sources.Source, names: Sequence[str]) -> Iterator[bytes]:
 def _photographs(source: sources.Source, names: Sequence[str]) -> Iterator[bytes]:
     paths = sources.files(source, [f"{_place(split)}.zip" for split in _NAMES])
     with ExitStack() as stack:
-        opened = {path.stem: stack.enter_context(zipfile.ZipFile(path)) for path in paths.values()}
+        opened = {path.stem: stack.enter_context(sources.archive(path)) for path in paths.values()}
         for name in names:
-            place = name.partition("/")[0]
-            try:
-                yield opened[place].read(name)
-            except KeyError:
-                raise ValueError(f"{place}.zip has no image {name}") from None
+            yield sources.read(opened[name.partition("/")[0]], name)
 
 
 def _has_archives(source: sources.Source) -> bool:
@@ -98,8 +93,8 @@ def _of_archives(source: sources.Source) -> dict[str, list[Example]]:
 
 
 def _json(path: Path, name: str) -> Any:
-    with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
-        return json.load(stream)
+    with sources.archive(path) as archive:
+        return json.loads(sources.read(archive, name))
 
 
 def _of_tables(source: sources.Source) -> dict[str, list[Example]]:
