@@ -117,6 +117,36 @@ def test_csv_has_a_row_a_method(tiny):
     assert int(rows[0]["peak_activations"]) > int(rows[1]["peak_activations"])
 
 
+SEES = {
+    "model_type": "qwen2_vl", "tie_word_embeddings": False,
+    "text_config": {
+        "model_type": "qwen2_vl_text", "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 64,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]},
+    },
+    "vision_config": {
+        "depth": 2, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 4,
+        "patch_size": 14, "in_channels": 3, "spatial_merge_size": 2, "temporal_patch_size": 2,
+    },
+}  # fmt: skip
+
+
+def test_images_are_seen_once_for_a_batch(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(SEES))
+    rows = answer(path, "--answer", 3, "--image-size", 64, "--directions", 5)["rows"]
+    # 2 x 2 tokens of 28 x 28 pixels each; the same text and image tokens without the tower
+    text = answer(path, "--answer", 3, "--length", 20, "--directions", 5)["rows"]
+    seen = {one["step_flops"] - other["step_flops"] for one, other in zip(rows, text, strict=True)}
+    assert len(seen) == 1
+    assert seen.pop() > 0
+    for row in rows:
+        assert row["step_flops"] == row["closed_form_flops"]
+    assert "4 x 16 tokens and an image of 64 pixels a side" in plan(
+        path, "--answer", 3, "--image-size", 64, methods=["zo-vanilla"]
+    )
+
+
 @pytest.mark.parametrize(("suffix", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_a_bar_chart_can_be_drawn(tiny, tmp_path, suffix, start):
     path = tmp_path / f"bars.{suffix}"
@@ -127,6 +157,8 @@ def test_a_bar_chart_can_be_drawn(tiny, tmp_path, suffix, start):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--image-size", "64"], "--image_size = 64: needs answer, and trainable: lora"),
+        (["--image-size", "64", "--answer", "3"], "takes no images"),
         (["--length", 65], "--length = 65"),
         (["--gpu-memory", "24"], "24GB or 24GiB"),
         (["--gpu-memory", "-1GB"], "must be above zero"),

@@ -28,6 +28,16 @@ def plan(
         typer.Option(help="One of the configuration's; default: all.", rich_help_panel=STEP),
     ] = None,
     classes: Annotated[int, typer.Option(min=1, rich_help_panel=STEP)] = 4,
+    answer: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Tokens of an answer in text, in place of classes.", rich_help_panel=STEP
+        ),
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pixels of a side of each input's image.", rich_help_panel=STEP),
+    ] = None,
     dtype: Annotated[
         str, typer.Option(help="float32 or bfloat16.", rich_help_panel=STEP)
     ] = "bfloat16",
@@ -111,7 +121,8 @@ def plan(
     from gradcost.cli.planner import Form, Planner
 
     options = {
-        "batch": batch, "length": length, "classes": classes, "dtype": dtype,
+        "batch": batch, "length": length, "classes": classes, "answer": answer,
+        "image_size": image_size, "dtype": dtype,
         "quantisation": quantisation, "trainable": trainable, "ranks": [rank], "targets": target,
         "optimizer": optimizer, "directions": [directions] if directions else None,
         "at_once": at_once, "checkpointing": checkpointing,

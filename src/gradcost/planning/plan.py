@@ -134,9 +134,10 @@ def as_csv(found: dict[str, Any]) -> str:
 def _title(found: dict[str, Any]) -> str:
     trained = "all parameters" if found["trainable"] == "all" else f"LoRA on {_list(found)}"
     bits = f"{found['quantisation'].upper()}, " if found["quantisation"] else ""
+    image = f" and an image of {found['image_size']} pixels a side" if found["image_size"] else ""
     return (
         f"{found['label']}, {shown(found['parameters'], COUNTS)} parameters, {bits}"
-        f"{found['dtype']}\n{found['batch']} x {found['length']} tokens, {trained}, "
+        f"{found['dtype']}\n{found['batch']} x {found['length']} tokens{image}, {trained}, "
         f"{found['optimizer']}"
     )
 

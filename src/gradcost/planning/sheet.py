@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
-from gradcost.planning.case import Case, closed_form_flops
+from gradcost.planning.case import Case, closed_form_flops, image_tokens
 from gradcost.planning.price import Price, price
 from gradcost.study.architectures import Architecture
 
@@ -53,8 +53,10 @@ def make(
             }
         )
         tell(f"{row['label']}: {cost.peak_bytes / 1e9:.2f} GB, {cost.step_flops / 1e12:.4g} TFLOP")
-    kept = ("sheet", "title", "architecture", "label", "batch", "length", "classes", "dtype",
-            "quantisation", "trainable", "targets", "ranks", "optimizer")  # fmt: skip
+    kept = (
+        *("sheet", "title", "architecture", "label", "batch", "length", "classes", "answer"),
+        *("image_size", "dtype", "quantisation", "trainable", "targets", "ranks", "optimizer"),
+    )
     return {key: spec[key] for key in kept} | {
         "parameters": rows[0]["total_parameters"],
         "rows": rows,
@@ -105,4 +107,9 @@ def _rows(spec: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Case]]:
                     "at_once": method["estimator"].get("at_once", 1),
                     "checkpointing": method["checkpointing"],
                 }
-                yield row, Case(deep.config, whole, spec["length"], spec["classes"])
+                image = spec["image_size"] or 0
+                length = spec["length"] + (image_tokens(deep.config, image) if image else 0)
+                yield (
+                    row,
+                    Case(deep.config, whole, length, spec["classes"], spec["answer"] or 0, image),
+                )

@@ -311,8 +311,14 @@ class Sheet(Entry):
     architecture: str = Field(description="As `gradcost.study.architectures.load` takes it")
     methods: list[Name] = Field(min_length=1)
     batch: Count
-    length: Count = Field(description="Tokens of an input")
+    length: Count = Field(description="Tokens of an input, beside those of an image")
     classes: Count = 4
+    answer: Count | None = Field(
+        None, description="Tokens of the longest answer, where answers are text and not classes"
+    )
+    image_size: Count | None = Field(
+        None, description="Pixels of a side of the image that each input has; needs `answer`"
+    )
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     quantisation: Literal["nf4"] | None = None
     trainable: Trainable = "lora"
@@ -572,11 +578,18 @@ def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
             f"{prefix}quantisation = {sheet.quantisation!r}: a weight in 4 bits cannot be "
             "trained; trainable: all needs quantisation: null"
         )
+    if sheet.image_size and not (sheet.answer and sheet.trainable == "lora"):
+        yield f"{prefix}image_size = {sheet.image_size}: needs answer, and trainable: lora"
     try:
-        longest = architectures.load(sheet.architecture).longest()
+        shape = architectures.load(sheet.architecture)
     except architectures.UnknownArchitecture as error:
         yield f"{prefix}architecture = {sheet.architecture!r}: {error}"
         return
+    longest = shape.longest()
+    if sheet.answer and not shape.writes:
+        yield f"{prefix}answer = {sheet.answer}: {sheet.architecture} does not write text"
+    if sheet.image_size and not shape.sees:
+        yield f"{prefix}image_size = {sheet.image_size}: {sheet.architecture} takes no images"
     if longest is not None and sheet.length > longest:
         yield (
             f"{prefix}length = {sheet.length}: {sheet.architecture} has positions for "

@@ -163,21 +163,18 @@ def sheet_spec(study: Study, name: str, sheet: Sheet | None = None) -> dict[str,
         "targets": sheet.targets or shape.targets,
         "label": shape.label,
         "config": shape.config,
-        "methods": [
-            entry
-            for key in sheet.methods
-            for entry in _priced(study, sheet, key, words=not shape.has_classifier)
-        ],
+        "methods": [entry for key in sheet.methods for entry in _priced(study, sheet, key, shape)],
     }
 
 
-def _priced(study: Study, sheet: Sheet, key: str, words: bool) -> Iterator[dict[str, Any]]:
-    """A method, once for each way in which its directions are evaluated.
-
-    Args:
-        words: whether it has label words in place of a head whatever its objective.
-    """
+def _priced(study: Study, sheet: Sheet, key: str, shape: Architecture) -> Iterator[dict[str, Any]]:
+    """A method, once for each way in which its directions are evaluated."""
     method = study.methods[key]
+    objective: str = method.objective
+    if sheet.answer:
+        objective = "answer"
+    elif not shape.has_classifier:
+        objective = "label-words"
     estimator = dict(method.estimator or {})
     published = key.endswith("-published")
     ways: list[dict[str, int]] = [{}]
@@ -210,7 +207,7 @@ def _priced(study: Study, sheet: Sheet, key: str, words: bool) -> Iterator[dict[
                 "variance_reduction": method.variance_reduction,
                 "checkpointing": policy,
                 "frozen_linears": method.frozen_linears,
-                "objective": "label-words" if words else method.objective,
+                "objective": objective,
             },
         }
 

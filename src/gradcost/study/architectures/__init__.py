@@ -63,6 +63,16 @@ class Architecture:
         return bool(self.config["model_type"] != "qwen2_vl")
 
     @property
+    def writes(self) -> bool:
+        """Whether it is a language model that continues a text."""
+        return self.config["model_type"] not in ("bert", "roberta")
+
+    @property
+    def sees(self) -> bool:
+        """Whether it takes images."""
+        return "vision_config" in self.config
+
+    @property
     def text(self) -> Mapping[str, Any]:
         """The config of the text tower, which is the model itself where there is one alone."""
         found: Mapping[str, Any] = self.config.get("text_config", self.config)
