@@ -28,6 +28,7 @@ from gradcost.tasks import images
 from gradcost.tasks.prepare import MANIFEST, SPLITS
 
 FILE, REFERENCES = "tokens.safetensors", "references.json"
+EVALUATED = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Answers:
         scorer: of `gradcost.tasks.scorers`.
         length: tokens of the longest answer, with the token that ends it.
         new_tokens: tokens that may be generated at the most.
-        references: for each split, what each example's answer is compared with.
+        references: for each split that is evaluated, what each answer is compared with.
     """
 
     scorer: str
@@ -173,7 +174,7 @@ def tokenise(
     if "labels" in manifest:
         description["labels"] = manifest["labels"]
     else:
-        references = {name: table["references"] for name, table in tables.items()}
+        references = {name: tables[name]["references"] for name in EVALUATED}
         write_json(folder / REFERENCES, references)
         description |= {
             "scorer": manifest["scorer"],
