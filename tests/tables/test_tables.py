@@ -111,6 +111,7 @@ def test_many_tasks_are_stacked(data: Tidy) -> None:
     wide = Tidy(data.runs, data.history, data.presentation)
     wide.__dict__["columns"] = [*columns, *columns]
     assert accuracy.render(wide).count(r"\begin{tabular}") == 2
+    assert variance_reductions.render(wide).count(r"\begin{tabular}") == 2
 
 
 def test_costs_and_the_common_target(data: Tidy) -> None:

@@ -7,12 +7,19 @@ from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
 from gradcost.tables.sentences import ratios, span
 
+AT_ONCE = 3  # tasks side by side; more go below
+
 
 def render(data: Tidy) -> str:
     """Per family: paired differences to the same without the strategy; bold, if not of 0."""
-    count = len(data.columns)
+    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
+    return "\n\\par\\bigskip\n".join(_block(data, columns) for columns in blocks)
+
+
+def _block(data: Tidy, chosen: list[Column]) -> str:
+    count = len(chosen)
     width = 1 + 2 * count + 4
-    tasks = [rf"\multicolumn{{2}}{{c}}{{{latex.escape(c.label)}}}" for c in data.columns]
+    tasks = [rf"\multicolumn{{2}}{{c}}{{{latex.escape(c.label)}}}" for c in chosen]
     first = ["", *tasks, "forwards", r"\multicolumn{3}{c@{}}{as multiples} \\"]
     rules = [rf"\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(count)]
     rules.append(rf"\cmidrule(l){{{width - 2}-{width}}}")
@@ -22,18 +29,18 @@ def render(data: Tidy) -> str:
     for base, rows in compare.departures(data).items():
         title = f"minus {latex.escape(base.label)}"
         body.append(latex.heading(title, width, first=not body))
-        body += [_line(data, row, base) for row in rows]
+        body += [_line(data, chosen, row, base) for row in rows]
     if not body:
         body = [rf"\multicolumn{{{width}}}{{@{{}}l}}{{no method is run with and without one}} \\"]
     columns = "@{}l" + "rl" * count + "rrrr@{}"
     return latex.tabular(columns, [" & ".join(first), "".join(rules), " & ".join(second)], body)
 
 
-def _line(data: Tidy, row: Row, base: Row) -> list[str]:
+def _line(data: Tidy, columns: list[Column], row: Row, base: Row) -> list[str]:
     cells = [latex.escape(row.label)]
-    for column in data.columns:
+    for column in columns:
         cells += _difference(data, column, row, base)
-    forwards = [compare.cost(data, column, row)["forward_equivalents"] for column in data.columns]
+    forwards = [compare.cost(data, column, row)["forward_equivalents"] for column in columns]
     times = ratios(data, row, base)
     return [
         *cells,
