@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 
 from gradcost import warm
 from gradcost.study.config import ConfigError
-from gradcost.study.pipeline import Pipeline, tell_jobs
+from gradcost.study.pipeline import CHECKPOINTS, Pipeline, tell_jobs
 from gradcost.study.runs import Run
 
 min_version("9.20")

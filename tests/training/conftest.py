@@ -33,7 +33,7 @@ def job(inputs: Path, tmp_path: Path) -> Callable[..., Job]:
             tokens=inputs / "tokens",
             model=inputs / "model",
             out=tmp_path / folder,
-            checkpoints=tmp_path / "checkpoints",
+            checkpoints=tmp_path / f"{folder}-checkpoints",
             code={"a.py": "0"},
             packages={"torch": "2"},
             checkpoint_seconds=checkpoint_seconds,

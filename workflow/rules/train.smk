@@ -22,7 +22,7 @@ rule train:
                 int(wildcards.seed),
             )
         ),
-        checkpoints=f"{RESULTS}/checkpoints",
+        checkpoints=f"{RESULTS}/{CHECKPOINTS}",
     message:
         "Training {wildcards.model} {wildcards.task} {wildcards.method} {wildcards.setting}"
         " seed {wildcards.seed}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,11 +80,15 @@ def train(
     checkpoint_seconds: Annotated[
         float, typer.Option(envvar="GRADCOST_CHECKPOINT_SECONDS", help="Between checkpoints.")
     ] = 60.0,
+    grows: Annotated[
+        bool, typer.Option(help="Fail for want of memory: the next attempt is given more.")
+    ] = False,
 ) -> None:
     """Train and evaluate one run and write its record; resume it if it was interrupted."""
     given = _verified(plan)
     from gradcost.study.record import RunName
-    from gradcost.training.run import Job
+    from gradcost.training.checkpoints import Stop, Stopped
+    from gradcost.training.run import Job, MemoryMayGrow
     from gradcost.training.run import train as train_run
 
     job = Job(
@@ -95,9 +101,17 @@ def train(
         code=given["code"],
         packages=given["packages"],
         checkpoint_seconds=checkpoint_seconds,
+        stop=Stop().on(signal.SIGTERM),
+        grows=grows,
     )
-    result = train_run(job)
     name = f"{job.name.task} {job.name.method} {job.name.setting} seed {job.name.seed}"
+    try:
+        result = train_run(job)
+    except Stopped as stopped:
+        print(f"{name}  stopped: {stopped}", file=sys.stderr)
+        raise typer.Exit(128 + signal.SIGTERM) from None
+    except MemoryMayGrow as error:
+        fail(f"{name}  ran out of memory, and asks for more: {error}")
     score = f", test accuracy {result.test.accuracy:.1%}" if result.test else ""
     print(f"{name}  {result.outcome}" + (f" ({result.reason})" if result.reason else "") + score)
 
@@ -111,11 +125,15 @@ def aggregate(
     """Gather the records of an experiment in tidy tables."""
     given = _verified(plan)
     from gradcost.results import tidy
+    from gradcost.study import record
+    from gradcost.study.pipeline import CHECKPOINTS
     from gradcost.study.runs import Run
 
     presentation = given["presentation"]
     folders = [results / Run(**run).path for run in presentation["runs"]]
-    tidy.aggregate(folders, presentation, out.parent)
+    for found in tidy.aggregate(folders, presentation, out.parent):
+        # Snakemake has seen the run succeed, or this job would not have been
+        record.forget(results / CHECKPOINTS, found)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -171,7 +171,9 @@ class Tidy:
         return history[history["seed"].isin(seeds)].sort_values(["seed", "step"])
 
 
-def aggregate(records: Sequence[Path], presentation: Mapping[str, Any], out: Path) -> None:
+def aggregate(
+    records: Sequence[Path], presentation: Mapping[str, Any], out: Path
+) -> list[record.Record]:
     """Write the tidy tables of one experiment into the folder `out`.
 
     Args:
@@ -182,6 +184,9 @@ def aggregate(records: Sequence[Path], presentation: Mapping[str, Any], out: Pat
             `runs`, each with `model`, `task`, `method`, `setting` and `seed`. Its order is
             the order of tables and figures.
         out: gets `runs.parquet`, `history.parquet` and, last, `manifest.json`.
+
+    Returns:
+        The records that there are.
 
     Raises:
         gradcost.study.record.BadRecord: for a record that is there and not valid.
@@ -237,6 +242,7 @@ def aggregate(records: Sequence[Path], presentation: Mapping[str, Any], out: Pat
             "presentation": dict(presentation),
         },
     )
+    return [one for one, _ in found.values()]
 
 
 def _facts(one: record.Record, history: pa.Table) -> dict[str, Any]:

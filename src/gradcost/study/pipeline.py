@@ -24,6 +24,8 @@ from gradcost.study.files import digest, write_json
 from gradcost.study.runs import Run
 
 Plan = dict[str, Any]
+CHECKPOINTS = "checkpoints"
+"""Below a scale's results: what runs under way have come to, and records not yet acknowledged."""
 
 
 def load_code(plan: Plan) -> None:

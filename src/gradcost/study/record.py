@@ -9,12 +9,20 @@ between two runs of one spec, and the training seconds of the history.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gradcost.study.files import canonical_json, read_json, sha256_file, write_atomic, write_json
+from gradcost.study.files import (
+    canonical_json,
+    digest,
+    read_json,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,6 +165,23 @@ class Record(_Part):
     history_digest: str = Field(description="Hash of the history without its timings")
     timings: Timings
     machine: Machine
+
+
+def key(
+    name: RunName,
+    spec: dict[str, Any],
+    code: dict[str, str],
+    packages: dict[str, str],
+    inputs: Inputs,
+) -> str:
+    """What identifies a run among all that were or will be: a hash of all that it depends on."""
+    return digest([name.model_dump(), spec, code, packages, inputs.model_dump()])[:32]
+
+
+def forget(checkpoints: Path, found: Record) -> None:
+    """Remove the record that is kept beside the checkpoints, which Snakemake now knows of."""
+    kept = checkpoints / key(found.run, found.spec, found.code, found.packages, found.inputs)
+    shutil.rmtree(kept, ignore_errors=True)
 
 
 def history_table(rows: dict[str, list[Any]]) -> pa.Table:

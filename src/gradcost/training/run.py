@@ -1,4 +1,10 @@
-"""The stage `train`: one run, from its spec to its record."""
+"""The stage `train`: one run, from its spec to its record.
+
+A run is trained once. Its record is kept beside its checkpoints first, under the key of all
+that it depends on, and then put where Snakemake looks for it. Snakemake deletes there what a job
+made that it did not see succeed, as when it was killed itself; the next job then finds the
+kept record, and only puts it there again.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,11 @@ import os
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,18 +26,21 @@ from gradcost.estimators import load
 from gradcost.models import store
 from gradcost.models.build import Ready, build
 from gradcost.study import record
-from gradcost.study.files import digest
 from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName, Timings
 from gradcost.study.seeds import derive
 from gradcost.tasks import tokens
 from gradcost.tasks.prepare import MANIFEST
 from gradcost.tasks.tokens import Split
 from gradcost.training import machine
-from gradcost.training.checkpoints import Checkpoint
+from gradcost.training.checkpoints import Checkpoint, Stop
+from gradcost.training.claim import claim
 from gradcost.training.evaluation import evaluate
 from gradcost.training.loop import Loop, Progress
 from gradcost.training.objective import Criterion, Epoch, Objective, class_loss
 from gradcost.training.step import EstimateThenUpdate, InPlace, priced, stepper
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The least seconds between two lines of progress of one run.
 _REPORT_EVERY = 5.0
@@ -51,6 +60,9 @@ class Job:
         code: the fingerprint that the job was planned with.
         packages: the versions that it was planned with.
         checkpoint_seconds: seconds between checkpoints; changes no number.
+        stop: is set to end the run between two steps, with a checkpoint.
+        grows: whether a job that runs out of memory may be given more in its next attempt: then it
+            fails, and only the last attempt says that the run does not fit.
     """
 
     name: RunName
@@ -62,23 +74,44 @@ class Job:
     code: dict[str, str]
     packages: dict[str, str]
     checkpoint_seconds: float = 60.0
+    stop: Stop = field(default_factory=Stop)
+    grows: bool = False
 
 
 class _OutOfMemory(Exception):
     """A step needs more than the memory limit of the study's configuration."""
 
 
+class MemoryMayGrow(Exception):
+    """The run needs more memory than this attempt was given, and the next may be given more."""
+
+
 def train(job: Job) -> Record:
-    """Train, evaluate and write the record; running out of memory is an outcome too."""
-    started, clock = datetime.now(UTC), time.perf_counter()
-    spec = job.spec
-    _make_deterministic(spec["hardware"]["threads"])
+    """Train, evaluate and write the record; running out of memory is an outcome too.
+
+    Raises:
+        gradcost.training.checkpoints.Stopped: if it was stopped half-way.
+        MemoryMayGrow: if it ran out of memory and `job.grows`.
+    """
     inputs = record.Inputs(
         tokens=record.content_hash(job.tokens / MANIFEST),
         model=record.content_hash(job.model / MANIFEST),
     )
-    key = digest([spec, job.code, job.packages, inputs.model_dump()])
-    checkpoint = Checkpoint(job.checkpoints / f"{key[:32]}.pt", job.checkpoint_seconds)
+    kept = job.checkpoints / record.key(job.name, job.spec, job.code, job.packages, inputs)
+    with claim(kept.with_suffix(".claim")):
+        if not (kept / record.RECORD).exists():
+            checkpoint = Checkpoint(kept.with_suffix(".pt"), job.checkpoint_seconds, job.stop)
+            record.write(kept, *_train(job, inputs, checkpoint))
+            checkpoint.delete()
+        found, history = record.read(kept)
+        record.write(job.out, found, history)
+    return found
+
+
+def _train(job: Job, inputs: record.Inputs, checkpoint: Checkpoint) -> tuple[Record, pa.Table]:
+    started, clock = datetime.now(UTC), time.perf_counter()
+    spec = job.spec
+    _make_deterministic(spec["hardware"]["threads"])
     training = _Training(job)
     outcome: Outcome = "completed"
     reason: str | None = None
@@ -89,6 +122,8 @@ def train(job: Job) -> Record:
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
+        if job.grows and not isinstance(error, _OutOfMemory):
+            raise MemoryMayGrow(str(error).partition("\n")[0]) from error
         outcome, reason = "out-of-memory", str(error).partition("\n")[0]
         training.test = training.validation = None
     progress = training.progress
@@ -117,9 +152,7 @@ def train(job: Job) -> Record:
         ),
         machine=machine.describe(spec["hardware"]["device"], spec["hardware"]["threads"]),
     )
-    record.write(job.out, result, history)
-    checkpoint.delete()
-    return result
+    return result, history
 
 
 class _Training:
