@@ -5,9 +5,10 @@
 import os
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
-from gradcost import warm
+from gradcost import at_work, warm
 from gradcost.study.config import ConfigError
 from gradcost.study.pipeline import CHECKPOINTS, Pipeline, tell_jobs
 from gradcost.study.runs import Run
@@ -62,6 +63,24 @@ include: "workflow/rules/results.smk"
 include: "workflow/rules/report.smk"
 
 
+if workflow.is_main_process and (notice := at_work.notice(RESULTS)):
+    logger.warning(notice)
+
+
 onstart:
+    try:
+        at_work.begin(RESULTS)
+    except at_work.Refused as error:
+        raise WorkflowError(str(error)) from None
     if workflow.executor_plugin.name == "local":
         warm.start()
+    elif workflow.executor_plugin.name == "slurm":
+        at_work.submit_as(RESULTS, workflow.scheduler._executor.run_uuid, logger.info)
+
+
+onsuccess:
+    at_work.end(RESULTS)
+
+
+onerror:
+    at_work.end(RESULTS)

@@ -26,6 +26,7 @@ from gradcost.estimators import load
 from gradcost.models import store
 from gradcost.models.build import Ready, build
 from gradcost.study import record
+from gradcost.study.claim import claim
 from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName, Timings
 from gradcost.study.seeds import derive
 from gradcost.tasks import tokens
@@ -33,7 +34,6 @@ from gradcost.tasks.prepare import MANIFEST
 from gradcost.tasks.tokens import Split
 from gradcost.training import machine
 from gradcost.training.checkpoints import Checkpoint, Stop
-from gradcost.training.claim import claim
 from gradcost.training.evaluation import evaluate
 from gradcost.training.loop import Loop, Progress
 from gradcost.training.objective import Criterion, Epoch, Objective, class_loss

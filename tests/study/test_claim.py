@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gradcost.training.claim import claim
+from gradcost.study.claim import claim
 
 FORK = multiprocessing.get_context("fork")
 
@@ -41,7 +41,8 @@ def test_the_second_waits_for_the_first_and_says_whom_for(path, monkeypatch):
     second = start(path, log, "second", 0.0)
     said = [log.get(timeout=10) for _ in range(4)]
     assert said[0].startswith(f"waiting: process {first.pid} on ")
-    assert said[0].endswith(", Slurm job 17 trains this run already")
+    assert "Slurm job 17, since" in said[0]
+    assert said[0].endswith("is at work on this already")
     assert said[1:] == ["first ends", "second begins", "second ends"]
     for process in (first, second):
         process.join()
