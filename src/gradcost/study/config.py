@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gradcost.study import architectures, estimator_settings
+from gradcost.study import architectures, devices, estimator_settings
 from gradcost.study.nearest import nearest
 
 Count = Annotated[int, Gt(0)]
@@ -304,6 +304,21 @@ class Hardware(Entry):
     )
 
 
+class Cluster(Entry):
+    """What jobs ask a scheduler for; nothing of it changes a number."""
+
+    cards: dict[str, str | None] = Field(
+        {"l40": None},
+        min_length=1,
+        description="Cards, as `gradcost plan --gpu` knows them, each with its type as the "
+        "scheduler knows it (in Slurm, `sinfo -o %G`). A run asks for the one of least memory "
+        "that holds it, and for the next if it did not. One card may go without a type: then "
+        "any is asked for",
+    )
+    max_hours: Count = Field(72, description="What no job asks for more than")
+    max_memory: Count = Field(240, description="GB of host memory, what no job asks for more than")
+
+
 class Sheet(Entry):
     """Steps of one architecture that are priced without a GPU and without weights."""
 
@@ -349,6 +364,7 @@ class Study(Entry):
     scale: Name = Field(description="The name of the results folder")
     seeds: list[Annotated[int, Ge(0)]] = Field(min_length=1)
     hardware: Hardware
+    cluster: Cluster = Cluster()
     models: dict[Name, Model]
     tasks: dict[Name, Task]
     methods: dict[Name, Method]
@@ -535,6 +551,7 @@ def _faults(study: Study) -> Iterator[str]:
                 if entry not in modules:
                     path = f"experiments.{name}.{kind}.{index}"
                     yield unknown(path, entry, modules, kind.rstrip("s"))
+    yield from _cluster_faults(study.cluster)
     for name, sheet in study.accounting.items():
         yield from sheet_faults(study, sheet, f"accounting.{name}.")
     for name, task in study.tasks.items():
@@ -563,6 +580,16 @@ def _faults(study: Study) -> Iterator[str]:
         for column in columns:
             if column not in columns_known:
                 yield unknown(f"hyperparameters.{group}.{column}", column, columns_known, "task")
+
+
+def _cluster_faults(cluster: Cluster) -> Iterator[str]:
+    for card, kind in cluster.cards.items():
+        try:
+            devices.load(card)
+        except devices.UnknownDevice as error:
+            yield f"cluster.cards.{card}: {error}"
+        if kind is None and len(cluster.cards) > 1:
+            yield f"cluster.cards.{card} = None: of several cards each needs the scheduler's name"
 
 
 def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
