@@ -82,6 +82,16 @@ VQA = [
     ("circle", ["circle"], 1, 1),
     ("square", ["circle"], 0, 0),
     ("yes, it is", ["yes"] * 10, 0, 0),
+    # nothing is left of these without articles and marks
+    ("A", ["a"] * 10, 1, 1),
+    ("the", ["the"] * 10, 1, 1),
+    ("?", ["?"] * 10, 1, 1),
+    ("the", ["a"] * 10, 0, 0),
+    ("?", ["a"] * 10, 0, 0),
+    ("", ["a"] * 10, 0, 1),
+    ("", [""] * 10, 0, 1),
+    (" ", ["?"] * 10, 0, 1),
+    ("a", [""] * 10, 0, 0),
 ]
 
 
@@ -94,6 +104,28 @@ VQA = [
 def test_an_answer_is_worth_what_it_should_be(scorer, text, references, strict, published):
     assert SCORERS[scorer].strict(text, references) == pytest.approx(strict)
     assert SCORERS[scorer].published(text, references) == published
+
+
+@pytest.mark.parametrize(
+    "word",
+    "ain't could've he's how'd i'm i've ma'am o'clock someone's that's 'twas what's won't y'all "
+    "you're".split(),
+)
+def test_an_apostrophe_may_be_left_out(word):
+    assert scorers.normalised(word.replace("'", "")) == word
+    assert scorers.vqa(word.replace("'", ""), [word] * 10) == 1
+
+
+@pytest.mark.parametrize("word", "couldn't've y'all'd've 'ow's'at".split())
+def test_of_several_apostrophes_one_may_be_left_out(word):
+    places = [place for place, mark in enumerate(word) if mark == "'"]
+    for place in places:
+        assert scorers.normalised(word[:place] + word[place + 1 :]) == word
+
+
+@pytest.mark.parametrize("word", "its lets shes hell ill shed shell wed well were id".split())
+def test_what_is_a_word_without_an_apostrophe_stays(word):
+    assert scorers.normalised(word) == word
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))

@@ -83,12 +83,14 @@ def vqa(text: str, references: Sequence[str]) -> float:
     Ten references give 0, 0.3, 0.6, 0.9 and 1 for 0, 1, 2, 3 and more people who said the same.
     With fewer than four references, of which there is none to leave out, one match is enough.
     Answers are compared in lower case, without articles and punctuation, number words as digits
-    (Goyal et al., 2017), in the first line alone.
+    (Goyal et al., 2017), in the first line alone. So they are where all people agree too; the
+    official evaluator compares those in lower case alone. An empty answer is never right.
     """
-    said = normalised(next((line for line in text.splitlines() if line.strip()), ""))
-    matches = [normalised(reference) == said for reference in references]
-    if not said:
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    if not line:
         return 0.0
+    said = _compared(line)
+    matches = [_compared(reference) == said for reference in references]
     if len(references) < 4:
         return float(any(matches))
     total = sum(matches)
@@ -97,15 +99,29 @@ def vqa(text: str, references: Sequence[str]) -> float:
 
 _WORDS = "none zero one two three four five six seven eight nine ten".split()
 _DIGITS = {word: str(max(0, index - 1)) for index, word in enumerate(_WORDS)}
-# apostrophes that people leave out
+# Those of the official evaluator's table, in which each is spelt without one of its apostrophes.
+# What is another word without it is none of them: its, lets, shell, well.
 _CONTRACTIONS = {
-    word.replace("'", ""): word
+    word[: mark.start()] + word[mark.end() :]: word
     for word in (
-        "ain't aren't can't couldn't didn't doesn't don't hadn't hasn't haven't he's how's "
-        "isn't it's let's she's shouldn't that's there's they're wasn't weren't what's where's "
-        "who's won't wouldn't you're you've"
+        "ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've "
+        "hasn't haven't he'd he'd've he's how'd how'll how's i'd've i'm i've isn't it'd it'd've "
+        "it'll ma'am might've mightn't mightn't've must've mustn't needn't not've o'clock oughtn't "
+        "'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd somebody'd've "
+        "somebody'll somebody's someone'd someone'd've someone'll someone's something'd "
+        "something'd've something'll that's there'd there'd've there're there's they'd they'd've "
+        "they'll they're they've 'twas wasn't we'd've we've weren't what'll what're what's what've "
+        "when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's "
+        "won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've you'll "
+        "you're you've"
     ).split()
+    for mark in re.finditer("'", word)
 }
+
+
+def _compared(answer: str) -> str:
+    # an answer that is an article or a mark alone is compared as it is
+    return normalised(answer) or answer.strip().lower()
 
 
 def normalised(answer: str) -> str:
