@@ -60,13 +60,6 @@ def test_multirc_asks_of_each_answer_and_keeps_paragraphs_apart(tmp_path):
     assert not paragraphs[0] & paragraphs[1]
 
 
-def test_multirc_names_the_row_with_an_unknown_label(tmp_path):
-    row = {"paragraph": "P", "question": "Q", "answer": "A", "label": 0}
-    source = write(tmp_path, train=[row, row | {"label": -1}], validation=[row])
-    with pytest.raises(ValueError, match=r"MultiRC, train, row 1: label = -1"):
-        multirc.pools(source)
-
-
 def test_gsm8k_asks_for_the_number_and_its_solutions_for_the_steps(tmp_path):
     steps = "She has 2*600=<<2*600=1200>>1,200 eggs.\n#### 1,200"
     source = write(tmp_path, train=[{"question": "How many?", "answer": steps}],
@@ -443,33 +436,6 @@ def test_the_real_agnews_is_balanced():
     found = agnews.pools({"folder": f"{MIRROR}/agnews"})
     whole = Counter(label for _, label in found["validation"] + found["test"])
     assert set(whole.values()) == {1900}
-
-
-def test_what_two_pools_share_stays_where_it_is_evaluated_and_is_counted():
-    pools = {
-        "train": [("One  text", 0), ("another", 1), ("another", 1)],
-        "validation": [("one text", 0), ("third", 1)],
-        "test": [("THIRD", 1), ("fourth", 0)],
-    }
-    found = prepare.split(pools, WHOLE)
-    assert found.splits == {
-        "train": [("another", 1), ("another", 1)],
-        "validation": [("one text", 0)],
-        "test": [("THIRD", 1), ("fourth", 0)],
-    }
-    assert found.overlaps == {"train in validation": 1, "validation in test": 1}
-    assert found.duplicates == {"train": 1, "validation": 0, "test": 0}
-
-
-def test_a_group_is_in_one_split():
-    from gradcost.tasks.example import Example
-
-    pool = [Example(f"Q{i}", "A", ("A",), group=str(i // 2)) for i in range(20)]
-    found = prepare.split({"train": pool, "test": pool[:4]}, WHOLE | {"validation": 3}).splits
-    groups = [{one.group for one in found[name]} for name in prepare.SPLITS]
-    assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
-    assert len(found["validation"]) == 3
-    assert len(found["test"]) == 4
 
 
 @real

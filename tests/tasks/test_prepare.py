@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcost.tasks import prepare, sources
+from gradcost.tasks.example import Example
 
 EVERYTHING: dict[str, int | None] = {"train": None, "validation": None, "test": None}
 
@@ -28,6 +29,111 @@ def test_no_text_is_in_two_splits(train, test):
     assert not texts[0] & texts[1]
     assert not texts[0] & texts[2]
     assert not texts[1] & texts[2]
+
+
+def test_what_two_pools_share_stays_where_it_is_evaluated_and_is_counted():
+    pools = {
+        "train": [("One  text", 0), ("another", 1), ("another", 1)],
+        "validation": [("one text", 0), ("third", 1)],
+        "test": [("THIRD", 1), ("fourth", 0)],
+    }
+    found = prepare.split(pools, EVERYTHING)
+    assert found.splits == {
+        "train": [("another", 1), ("another", 1)],
+        "validation": [("one text", 0)],
+        "test": [("THIRD", 1), ("fourth", 0)],
+    }
+    assert found.overlaps == {"train in validation": 1, "validation in test": 1}
+    assert found.duplicates == {"train": 1, "validation": 0, "test": 0}
+
+
+def test_what_a_drawn_split_shares_with_another_stays_where_it_is_evaluated_too():
+    """Numbers wanted of every split, as at the small scales: the pools are told apart first."""
+    pools = {
+        "train": [(f"train {i}", i % 2) for i in range(20)]
+        + [("In TEST", 0), ("in validation", 1), ("train 0", 0)],
+        "validation": [(f"validation {i}", i % 2) for i in range(6)]
+        + [("in validation", 1), ("in both", 0)],
+        "test": [(f"test {i}", i % 2) for i in range(6)] + [("in test", 0), ("In both", 0)],
+    }
+    found = prepare.split(pools, {"train": 20, "validation": 4, "test": 6})
+    assert {name: len(part) for name, part in found.splits.items()} == {
+        "train": 20, "validation": 4, "test": 6,
+    }  # fmt: skip
+    assert {text for text, _ in found.splits["train"]} == {f"train {i}" for i in range(20)}
+    assert found.overlaps == {
+        "train in test": 1, "train in validation": 1, "validation in test": 1,
+    }  # fmt: skip
+    assert found.duplicates == {"train": 1, "validation": 0, "test": 0}
+
+
+def test_an_image_of_the_training_pool_leaves_training_and_not_the_test():
+    """As VQAv2 at paper scale: validation and test drawn of pools, all of the rest to train."""
+
+    def about(*numbers: int) -> list[Example]:
+        return [Example(f"Q{n}, {k}?", "A", ("A",), image=str(n)) for n in numbers for k in (0, 1)]
+
+    pools = {"train": about(1, 2, 3), "validation": about(3, 4), "test": about(1, 5, 6)}
+    found = prepare.split(pools, {"train": None, "validation": 2, "test": 6})
+    assert found.splits["train"] == about(2)
+    assert sorted(one.image for one in found.splits["test"]) == ["1", "1", "5", "5", "6", "6"]
+    assert {one.image for one in found.splits["validation"]} <= {"3", "4"}
+    assert found.overlaps == {"train in test": 2, "train in validation": 2}
+
+
+def test_what_repeats_an_example_that_validation_drew_is_left_out_and_counted():
+    pool = [("again", 0)] * 3 + [("Again", 1)] + [("other", 1)]
+    found = prepare.split({"train": pool, "test": [("x", 0)]}, EVERYTHING | {"validation": 2})
+    # "again" or "Again" for each class; whichever, the rest of them train nothing
+    labels = {label for _, label in found.splits["validation"]}
+    assert labels == {0, 1}
+    again = [one for one in found.splits["train"] if one[0].casefold() == "again"]
+    assert again == []
+    assert found.overlaps["train in validation"] == 5 - 2 - len(found.splits["train"])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "label", "classes"),
+    [
+        ("agnews", "train", 7, r"0 \(World\), 1 \(Sports\), 2 \(Business\), 3 \(Sci/Tech\)"),
+        ("agnews", "train", -1, r"0 \(World\)"),
+        ("boolq", "validation", 3, r"0 \(no\), 1 \(yes\)"),
+        ("boolq", "train", -1, r"0 \(no\), 1 \(yes\)"),
+        ("multirc", "validation", 2, r"0 \(no\), 1 \(yes\)"),
+        ("multirc", "train", -1, r"0 \(no\), 1 \(yes\)"),
+    ],
+)
+def test_a_label_that_stands_for_no_class_is_named(tmp_path, dataset, split, label, classes):
+    """In every dataset with classes, by its split, row and text."""
+    import pandas as pd
+
+    key = {"boolq": "answer"}.get(dataset, "label")
+    row = {"text": "some text", "question": "some text", "passage": "P", "paragraph": "P",
+           "answer": "A", key: 1}  # fmt: skip
+    files = {name: [row, row] for name in ("train", "validation", "test")}
+    # row 2 of the file, which where every other row is validated on is row 1 of those
+    files[split] = [row, row, row | {key: label}]
+    for name, rows in files.items():
+        pd.DataFrame(rows).to_parquet(tmp_path / f"{name}.parquet")
+    spec = {"dataset": dataset, "source": {"folder": str(tmp_path)}, "examples": EVERYTHING}
+    place = f"{dataset}, {split}, row [12]"
+    with pytest.raises(
+        ValueError, match=f"{place}: label = {label}; must be one of {classes}.*some"
+    ):
+        prepare.prepare(spec, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_group_is_in_one_split():
+    pool = [Example(f"Q{i}", "A", ("A",), group=str(i // 2)) for i in range(20)]
+    found = prepare.split({"train": pool, "test": pool[:4]}, EVERYTHING | {"validation": 3})
+    groups = [{one.group for one in found.splits[name]} for name in prepare.SPLITS]
+    assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    sizes = {name: len(part) for name, part in found.splits.items()}
+    assert sizes["validation"] == 3
+    assert sizes["test"] == 4
+    # whoever is of a group of which one was drawn is left out, and counted
+    assert found.overlaps == {"train in test": 4, "train in validation": 13 - sizes["train"]}
 
 
 def test_a_split_with_a_number_has_as_many_of_each_class():

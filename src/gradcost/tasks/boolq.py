@@ -19,7 +19,7 @@ _FILES = {"train": "train*.parquet", "validation": "validation*.parquet"}
 def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
     """The official splits, the validation split halved."""
     found = {
-        split: [(_prompt(row), int(row["answer"])) for row in rows]
+        split: [(_prompt(row), row["answer"]) for row in rows]
         for split, rows in _rows(source).items()
     }
     return {

@@ -32,7 +32,8 @@ class Fixed(NamedTuple):
         splits: examples by split.
         overlaps: `train in test` -> how many training examples were left out, since the
             test split has their text too (or their group, as an image).
-        duplicates: by split, how many examples repeat one before them. They stay.
+        duplicates: by split, how many examples of its pool repeat one before them. They stay
+            in a split that is its whole pool, and are left out where a number is drawn.
     """
 
     splits: dict[str, list[Any]]
@@ -51,11 +52,15 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
         folder: where the files go. The manifest is written last.
 
     Raises:
-        ValueError: if the source has too few examples, or one that cannot be read.
+        ValueError: if the source has too few examples, or one that cannot be read or has a
+            label that stands for no class.
     """
     module = import_module(f"gradcost.tasks.{spec['dataset'].replace('-', '_')}")
-    fixed = split(module.pools(spec["source"]), spec["examples"])
+    pools = module.pools(spec["source"])
     labels: Sequence[str] | None = getattr(module, "LABELS", None)
+    if labels is not None:
+        _check(pools, labels, spec["dataset"])
+    fixed = split(pools, spec["examples"])
     seen: dict[str, int] = {}
     pictures = None
     if hasattr(module, "images"):
@@ -90,47 +95,59 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     )
 
 
+def _check(pools: Pools, labels: Sequence[str], dataset: str) -> None:
+    """Whether each label stands for a class."""
+    for name, examples in pools.items():
+        for row, (text, label) in enumerate(examples):
+            if label not in range(len(labels)):
+                classes = ", ".join(f"{index} ({one})" for index, one in enumerate(labels))
+                raise ValueError(
+                    f"{dataset}, {name}, row {row}: label = {label!r}; must be one of {classes}; "
+                    f"the text is {text[:60]!r}"
+                )
+
+
 def split(pools: Pools, wanted: Mapping[str, int | None]) -> Fixed:
     """Draw the splits from a dataset's pools.
 
-    A split with a number of examples is drawn at random, with as many of each class; one
-    without takes its whole pool. Where the dataset has no validation pool, validation is
-    drawn first and training from the rest of the training pool. No text is in two splits,
-    upper and lower case and white space aside: what a source has in two of its pools stays
-    where it is evaluated, in the test split before the validation split.
-    """
-    rng = random.Random(0)
-    result: dict[str, list[Any]] = {}
-    overlaps: Counter[str] = Counter()
-    owner: dict[str, str] = {}
+    No text is in two splits, upper and lower case and white space aside: what a source has in
+    two of its pools stays where it is evaluated, in the test pool before the validation pool.
+    Of what is left, a split with a number of examples is drawn at random, each once, with as
+    many of each class; one without takes its whole pool. Where the dataset has no validation
+    pool, validation is drawn first and training from the rest of the training pool.
 
-    def place(name: str, examples: Sequence[Any]) -> None:
-        result[name] = []
-        for example in examples:
+    Raises:
+        ValueError: if a pool has too few examples, or validation has neither pool nor number.
+    """
+    owner: dict[str, str] = {}
+    overlaps: Counter[str] = Counter()
+    kept: dict[str, list[Any]] = {name: [] for name in pools}
+    for name in ("test", "validation", "train"):
+        for example in pools.get(name, ()):
             other = owner.setdefault(_apart(example), name)
             if other == name:
-                result[name].append(example)
-            elif other in pools:
+                kept[name].append(example)
+            else:
                 overlaps[f"{name} in {other}"] += 1
-
-    for name in ("test", "validation"):
-        if name in pools and wanted.get(name) is None:
-            place(name, pools[name])
+    rng = random.Random(0)
+    result: dict[str, list[Any]] = {}
+    duplicates: dict[str, int] = {}
     for name in ("validation", "train", "test"):
-        count = wanted.get(name)
-        if name in result:
-            continue
-        if count is not None:
-            pool = [one for one in pools.get(name, pools["train"]) if _apart(one) not in owner]
-            place(name, _drawn(list(dict.fromkeys(pool)), count, rng))
-        elif name in pools:
-            place(name, pools[name])
-        else:
+        count, pool = wanted.get(name), kept.get(name, kept["train"])
+        if count is None and name not in pools:
             raise ValueError("the dataset has no validation split: say how many examples to take")
+        once = list(dict.fromkeys(pool))
+        duplicates[name] = len(pool) - len(once)
+        result[name] = pool if count is None else _drawn(once, count, rng)
+        if name not in pools:
+            taken = {_apart(example) for example in result[name]}
+            kept["train"] = [example for example in pool if _apart(example) not in taken]
+            if shared := len(pool) - len(result[name]) - len(kept["train"]):
+                overlaps[f"train in {name}"] = shared
     return Fixed(
         splits={name: result[name] for name in SPLITS},
         overlaps=dict(sorted(overlaps.items())),
-        duplicates={name: len(result[name]) - len(set(result[name])) for name in SPLITS},
+        duplicates={name: duplicates[name] for name in SPLITS},
     )
 
 
@@ -175,7 +192,7 @@ def _balanced(pool: Sequence[Labelled], count: int, rng: random.Random) -> list[
 def _table(examples: Sequence[Any], seen: Mapping[str, int], with_classes: bool) -> pa.Table:
     if with_classes:
         texts, labels = zip(*examples, strict=True)
-        return pa.table({"text": list(texts), "label": pa.array(labels, pa.int32())})
+        return pa.table({"text": list(texts), "label": pa.array(map(int, labels), pa.int32())})
     columns: dict[str, tuple[Callable[[Example], Any], pa.DataType]] = {
         "prompt": (lambda one: one.prompt, pa.string()),
         "answer": (lambda one: one.answer, pa.string()),
