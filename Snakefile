@@ -2,16 +2,19 @@
 #
 #   snakemake --profile local        the demo scale: minutes on two CPU cores
 #   snakemake --profile slurm all    the paper scale, on a GPU cluster
+import atexit
 import os
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from gradcost import at_work, warm
+from gradcost.planning.requests import Requests, run_of
+from gradcost.study import failures
 from gradcost.study.config import ConfigError
 from gradcost.study.pipeline import CHECKPOINTS, Pipeline, tell_jobs
-from gradcost.study.runs import Run
 
 min_version("9.20")
 
@@ -83,4 +86,7 @@ onsuccess:
 
 
 onerror:
+    profile = "slurm" if workflow.executor_plugin.name == "slurm" else "local"
+    options = failures.options(profile, [str(path) for path in workflow.configfiles])
+    logger.info(failures.digest(pipeline, options).text())
     at_work.end(RESULTS)

@@ -33,6 +33,31 @@ def check(
 
 
 @app.command(rich_help_panel=PEOPLE)
+def failures(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="config.yaml and the overlays to merge over it. [default: config.yaml]"
+        ),
+    ] = None,
+) -> None:
+    """Say which jobs failed and why, with what runs each alone; runs that diverged come last."""
+    from gradcost.study import config, failures
+    from gradcost.study.pipeline import Pipeline
+
+    files = files or [Path("config.yaml")]
+    try:
+        pipeline = Pipeline(config.read(*files))
+    except config.ConfigError as error:
+        fail(str(error))
+    profile = "slurm" if pipeline.study.hardware.device == "cuda" else "local"
+    options = failures.options(profile, [str(path) for path in files])
+    found = failures.digest(pipeline, options)
+    print(found.text())
+    raise typer.Exit(int(bool(found.failed)))
+
+
+@app.command(rich_help_panel=PEOPLE)
 def show(
     record_folder: Annotated[Path, typer.Argument(help="The folder of a run's record.")],
 ) -> None:

@@ -81,12 +81,13 @@ def train(
         float, typer.Option(envvar="GRADCOST_CHECKPOINT_SECONDS", help="Between checkpoints.")
     ] = 60.0,
     grows: Annotated[
-        bool, typer.Option(help="Fail for want of memory: the next attempt is given more.")
-    ] = False,
+        int, typer.Option(help="Fail for want of memory: the next attempt is given more.")
+    ] = 0,
 ) -> None:
     """Train and evaluate one run and write its record; resume it if it was interrupted."""
     given = _verified(plan)
     from gradcost.study.record import RunName
+    from gradcost.study.runs import TOO_SMALL
     from gradcost.training.checkpoints import Stop, Stopped
     from gradcost.training.run import Job, MemoryMayGrow
     from gradcost.training.run import train as train_run
@@ -102,15 +103,18 @@ def train(
         packages=given["packages"],
         checkpoint_seconds=checkpoint_seconds,
         stop=Stop().on(signal.SIGTERM),
-        grows=grows,
+        grows=bool(grows),
     )
     name = f"{job.name.task} {job.name.method} {job.name.setting} seed {job.name.seed}"
     try:
         result = train_run(job)
+        (out.parent / TOO_SMALL).unlink(missing_ok=True)
     except Stopped as stopped:
         print(f"{name}  stopped: {stopped}", file=sys.stderr)
         raise typer.Exit(128 + signal.SIGTERM) from None
     except MemoryMayGrow as error:
+        with (out.parent / TOO_SMALL).open("a") as tried:
+            tried.write(f"{error}\n")
         fail(f"{name}  ran out of memory, and asks for more: {error}")
     score = f", test accuracy {result.test.accuracy:.1%}" if result.test else ""
     print(f"{name}  {result.outcome}" + (f" ({result.reason})" if result.reason else "") + score)
@@ -148,6 +152,20 @@ def price(
     from gradcost.study.files import write_json
 
     write_json(out, sheet.make(given["spec"], processes))
+
+
+@app.command(rich_help_panel=STAGES)
+def forecast(
+    plan: PlanFile,
+    out: Out,
+    processes: Annotated[int, typer.Option(min=1, help="Steps priced at the same time.")] = 1,
+) -> None:
+    """Forecast the memory of a model's runs on a task, for what they ask a scheduler for."""
+    given = _verified(plan)
+    from gradcost.planning import requests
+    from gradcost.study.files import write_json
+
+    write_json(out, requests.make(given["steps"], processes))
 
 
 Data = Annotated[

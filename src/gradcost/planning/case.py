@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from gradcost.accounting import closed_form
+from gradcost.study import runs
+from gradcost.study.architectures import Architecture
+from gradcost.study.config import Study
+from gradcost.study.files import read_json
+from gradcost.study.runs import Run
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,50 @@ class Case:
         They are where all that is trained is above the vision tower.
         """
         return bool(self.image) and self.spec["model"]["trainable"] != "all"
+
+
+def of_run(study: Study, shape: Architecture, run: Run) -> tuple[Case, int]:
+    """The step of a run, and the size of its batch.
+
+    Args:
+        shape: of the run's model.
+    """
+    spec = runs.spec(study, run)
+    kept = {key: spec[key] for key in ("model", "method", "steps", "evaluate_every")}
+    kept["hyperparameters"] = spec.get("hyperparameters")
+    if kept["model"].get("quantisation"):
+        # to count FLOPs, which no way of packing changes
+        kept["model"] |= {"quantisation": "nf4"}
+    batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
+    task = study.tasks[run.task]
+    module = import_module(f"gradcost.tasks.{task.dataset.replace('-', '_')}")
+    classes = len(getattr(module, "LABELS", ()))
+    # until answers are tokenised, as long as they may be generated
+    answer = getattr(module, "NEW_TOKENS", 0)
+    image = study.models[run.model].image_size or 0
+    length = task.length + (image_tokens(shape.config, image) if image else 0)
+    return Case(shape.config, kept, length, classes, answer, image), batch
+
+
+def split_sizes(study: Study, results: Path, task: str) -> dict[str, int] | None:
+    """The sizes of a task's splits: those prepared, or those that the configuration says."""
+    manifest = results / "data" / task / "manifest.json"
+    if manifest.exists():
+        splits = read_json(manifest)["splits"]
+        return {name: split["examples"] for name, split in splits.items()}
+    limits: dict[str, int] = study.tasks[task].examples.model_dump()
+    return None if None in limits.values() else limits
+
+
+def evaluated_examples(study: Study, results: Path, run: Run) -> int | None:
+    """How many examples a run evaluates; None if the splits are not known."""
+    sizes = split_sizes(study, results, run.task)
+    if sizes is None:
+        return None
+    spec = runs.spec(study, run)
+    # before the first step, every so often, and at the end
+    looks: int = 1 + -(-spec["steps"] // spec["evaluate_every"])
+    return looks * sizes["validation"] + sizes["test"]
 
 
 def image_grid(config: dict[str, Any], size: int) -> closed_form.Grid:

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,10 @@ from gradcost.planning.case import (
     Case,
     closed_form_flops,
     describe,
+    evaluated_examples,
     forward_flops,
-    image_tokens,
+    of_run,
+    split_sizes,
 )
 from gradcost.planning.rate import Rate
 from gradcost.planning.sheet import prices
@@ -41,7 +42,7 @@ from gradcost.study.files import read_json
 from gradcost.study.runs import Run
 
 HOUR = 3600.0
-_TRAINING = re.compile(r"Job \d+: Training (\S+) (\S+) (\S+) (\S+) seed (\d+)")
+_TRAINING = re.compile(r"Job \d+: Training (\S+) (\S+) (\S+) (\S+) seed (\d+)(?:,.*)?")
 _PLANS = re.compile(r"before: '([^']*)' now: '([^']*)'")
 # bytes a row of a history takes at the most: numbers of eight bytes, and each projection
 _ROW, _PROJECTION, _RECORD = 64, 8, 16_000
@@ -257,7 +258,7 @@ class _Ahead:
     @cached_property
     def _cases(self) -> dict[Run, tuple[Case, int]]:
         """Each run's step, and the size of its batch."""
-        return {run: self._case(run) for run in self.wanted}
+        return {run: of_run(self.study, self._shapes[run.model], run) for run in self.wanted}
 
     def reached(self) -> Rate | None:
         """What the runs reached that there are records of, together."""
@@ -289,7 +290,7 @@ class _Ahead:
         forward = {key: forward_flops(case, 1) for key, (case, _) in different.items()}
         result = {}
         for run, (case, _) in self._cases.items():
-            key, evaluated = keys[run], self._evaluated(run, case)
+            key, evaluated = keys[run], evaluated_examples(self.study, self.results, run)
             result[run] = {
                 "steps": case.spec["steps"],
                 "flops": case.spec["steps"] * steps[key] + (evaluated or 0) * forward[key],
@@ -305,7 +306,7 @@ class _Ahead:
                 half = self.study.models[model].dtype == "bfloat16"
                 sizes["models"] += _parameters(shape) * (2 if half else 4)
         for _, task in dict.fromkeys((run.model, run.task) for run in self.wanted):
-            examples = self._examples(task)
+            examples = split_sizes(self.study, self.results, task)
             if examples:
                 sizes["tokens"] += sum(examples.values()) * (5 * self.study.tasks[task].length + 4)
         for case, _ in self._cases.values():
@@ -353,43 +354,6 @@ class _Ahead:
                 }
             )
         return found
-
-    def _case(self, run: Run) -> tuple[Case, int]:
-        spec = runs.spec(self.study, run)
-        kept = {key: spec[key] for key in ("model", "method", "steps", "evaluate_every")}
-        kept["hyperparameters"] = spec.get("hyperparameters")
-        if kept["model"].get("quantisation"):
-            # to count FLOPs, which no way of packing changes
-            kept["model"] |= {"quantisation": "nf4"}
-        batch = spec["hyperparameters"]["batch_size"] if spec["steps"] else 1
-        task = self.study.tasks[run.task]
-        module = import_module(f"gradcost.tasks.{task.dataset.replace('-', '_')}")
-        classes = len(getattr(module, "LABELS", ()))
-        # until answers are tokenised, as long as they may be generated
-        answer = getattr(module, "NEW_TOKENS", 0)
-        config = self._shapes[run.model].config
-        image = self.study.models[run.model].image_size or 0
-        length = task.length + (image_tokens(config, image) if image else 0)
-        return Case(config, kept, length, classes, answer, image), batch
-
-    def _evaluated(self, run: Run, case: Case) -> int | None:
-        """How many examples a run evaluates; None if the splits are not known."""
-        examples = self._examples(run.task)
-        if examples is None:
-            return None
-        spec = case.spec
-        # before the first step, every so often, and at the end
-        looks: int = 1 + -(-spec["steps"] // spec["evaluate_every"])
-        return looks * examples["validation"] + examples["test"]
-
-    def _examples(self, task: str) -> dict[str, int] | None:
-        """The sizes of a task's splits: those prepared, or those that the configuration says."""
-        manifest = self.results / "data" / task / "manifest.json"
-        if manifest.exists():
-            splits = read_json(manifest)["splits"]
-            return {name: split["examples"] for name, split in splits.items()}
-        limits: dict[str, int] = self.study.tasks[task].examples.model_dump()
-        return None if None in limits.values() else limits
 
 
 def _trained(case: Case) -> int:

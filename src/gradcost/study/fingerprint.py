@@ -26,6 +26,7 @@ PACKAGES = {
     "model": ("tokenizers", "torch", "transformers"),
     "train": _TRAIN,
     "train-images": (*_TRAIN, "pillow", "pyarrow"),
+    "forecast": (),
     "results": ("matplotlib", "numpy", "pandas", "scipy", "seaborn"),
 }
 

@@ -204,6 +204,10 @@ class Pipeline:
             modules.add("gradcost.models.label_words")
         return self._plan("train", ["gradcost.planning.sheet", *sorted(modules)], spec=spec)
 
+    def forecast_plan(self, steps: list[dict[str, Any]]) -> str:
+        """The plan of a forecast of memory: no code is in it, since runs do not depend on it."""
+        return self._plan("forecast", [], steps=steps)
+
     @property
     def accounting_artefacts(self) -> list[str]:
         """The tables and figures of prices."""

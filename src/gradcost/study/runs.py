@@ -29,6 +29,9 @@ from gradcost.study.config import (
     merge,
 )
 
+TOO_SMALL = "too-small"
+"""In the folder of a run that is not done: a line for each card that did not hold it."""
+
 _NOT_IN_SPEC = {
     *("label", "paper", "family", "steps", "evaluate_every", "hyperparameters"),
     *("lora", "trainable", "label_words", "prompt", "architecture"),

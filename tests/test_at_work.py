@@ -1,0 +1,128 @@
+"""One Snakemake at a time on a folder of results, and nothing left by one that was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gradcost import at_work
+
+HOLD = """
+import sys, time
+from gradcost import at_work
+at_work.begin(sys.argv[1])
+print("at work", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A project's folder, with another Snakemake at work on its results."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(at_work, "_lock", None)
+    return tmp_path
+
+
+@pytest.fixture
+def other(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, "results/tiny"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "at work\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_snakemake_is_refused_and_told_of_the_first(other):
+    assert f"process {other.pid} on " in at_work.notice("results/tiny")
+    with pytest.raises(at_work.Refused, match=f"process {other.pid} on .* since 20"):
+        at_work.begin("results/tiny")
+    at_work.begin("results/other")  # results of another scale are nobody's
+
+
+def test_a_lock_that_a_killed_snakemake_left_is_explained(other, folder, monkeypatch):
+    locks = folder / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").touch()
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    monkeypatch.setattr(sys, "argv", ["/bin/snakemake", "--profile", "slurm", "all"])
+    said = at_work.notice("results/tiny")
+    assert f"process {other.pid} on " in said
+    assert said.endswith("Clear it: snakemake --profile slurm all --unlock")
+    (locks / "0.input.lock").unlink()
+    assert at_work.notice("results/tiny") is None
+    at_work.begin("results/tiny")
+
+
+def test_one_that_ended_in_order_leaves_nothing_to_explain(folder):
+    assert at_work.notice("results/tiny") is None
+    at_work.begin("results/tiny")
+    at_work.end("results/tiny")
+    assert at_work.notice("results/tiny") is None
+
+
+@pytest.fixture
+def slurm(folder, monkeypatch):
+    """Stand-ins of squeue and scancel, on files: the real ones have tests of their own."""
+    programs = folder / "bin"
+    programs.mkdir()
+    (folder / "jobs").write_text("")
+    script = """#!/bin/sh
+echo "$0 $*" | sed 's|.*/||' >> calls
+[ -e down ] && exit 1
+case $0 in
+  *squeue) cat jobs ;;
+  *scancel) : > jobs ;;
+esac
+"""
+    for name in ("squeue", "scancel"):
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    Path("results/tiny").mkdir(parents=True)
+    return folder
+
+
+def calls(folder):
+    path = folder / "calls"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_jobs_of_a_killed_snakemake_are_cancelled_before_new_ones_come(slurm):
+    said = []
+    at_work.submit_as("results/tiny", "gradcost_1", said.append)
+    assert calls(slurm) == []  # nothing was submitted before
+    (slurm / "jobs").write_text("11\n12\n")
+    at_work.submit_as("results/tiny", "gradcost_2", said.append)
+    squeue = "squeue --me --noheader --format=%i --name=gradcost_1"
+    assert calls(slurm) == [squeue, "scancel 11 12", squeue]
+    assert "Cancelled 2 jobs" in said[0]
+    assert "11 12" in said[0]
+    (slurm / "calls").unlink()
+    at_work.submit_as("results/tiny", "gradcost_3", said.append)
+    assert calls(slurm) == [squeue.replace("gradcost_1", "gradcost_2")]
+    assert len(said) == 1
+
+
+def test_jobs_are_not_forgotten_while_slurm_does_not_answer(slurm):
+    said = []
+    at_work.submit_as("results/tiny", "gradcost_1", said.append)
+    (slurm / "down").touch()
+    at_work.submit_as("results/tiny", "gradcost_2", said.append, seconds=0.2)
+    assert "does not answer" in said[0]
+    (slurm / "down").unlink()
+    (slurm / "jobs").write_text("11\n")
+    (slurm / "calls").unlink()
+    at_work.submit_as("results/tiny", "gradcost_3", said.append)
+    assert calls(slurm)[0].endswith("--name=gradcost_1,gradcost_2")
+    assert "Cancelled 1 jobs" in said[1]
