@@ -48,6 +48,11 @@ _SVRG = {"variance_reduction": {"kind": "svrg", "snapshot_every": 5}}
 _SPARSE = {"trainable": "sparse", "share": 0.01}
 METHODS = {
     "no-finetuning": Fake("No Finetuning", "none", (24.0, 27.3, 23.0), 0, 0.0, 610_000, 1),
+    # the same for every seed: nothing of it is drawn
+    "no-finetuning-words": Fake(
+        "No Finetuning, words", "none", (41.0, 41.0, 41.0), 0, 0.0, 610_000, 1,
+        method={"objective": "label-words"},
+    ),
     "bp-vanilla": Fake(
         "BP-Vanilla", "bp", (77.7, 77.7, 75.7), 1.99, 0.0150, 4_310_000, 18, "adamw", 1e-2, _BP
     ),

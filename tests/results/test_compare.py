@@ -54,7 +54,7 @@ def test_memory_above_the_weights(data: Tidy) -> None:
 
 
 def test_the_steady_state_is_of_the_last_evaluations(data: Tidy) -> None:
-    column, row = data.columns[0], data.rows[1]
+    column, row = data.columns[0], compare.reference(data)
     curves = data.curves(column, row).query("seed == 0").set_index("step")
     last = 100 * curves.loc[[280, 290, 300], "validation_accuracy"]
     assert compare.steady(data, column, row)[0] == pytest.approx(last.mean())

@@ -64,9 +64,11 @@ def test_signzo_is_from_another_table() -> None:
 
 def test_rows_are_called_as_the_methods_of_the_configuration() -> None:
     study = config.read(Path(__file__).parents[2] / "config.yaml")
-    for name in study.experiments["accuracy"].methods:
+    # which is the study's own
+    names = set(study.experiments["accuracy"].methods) - {"no-finetuning-words"}
+    for name in names:
         assert paper.accuracy(name, "agnews") is not None, name
-    assert set(paper.table()["row"]) == set(study.experiments["accuracy"].methods)
+    assert set(paper.table()["row"]) == names
 
 
 def test_iterations_times_cost_is_the_total_of_table_4() -> None:

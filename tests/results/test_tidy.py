@@ -59,7 +59,10 @@ def test_rows_hold_what_distinguishes_a_method(tmp_path: Path) -> None:
         )
         for family in families
     }
-    assert runs.index[runs["objective"] == "label-words"].tolist() == ["mezo"]
+    assert runs.index[runs["objective"] == "label-words"].tolist() == [
+        "no-finetuning-words",
+        "mezo",
+    ]
     assert runs.index[runs["trainable"] == "sparse"].tolist() == ["zo-sparse", "fmad-sparse"]
     assert set(runs["share"].dropna()) == {0.01}
     assert runs["clip_norm"].isna().all()
@@ -160,7 +163,7 @@ def test_the_manifest_counts_what_the_tables_hold(tmp_path: Path) -> None:
     manifest = read_json(tmp_path / "tidy" / MANIFEST)
     assert manifest["runs"] == len(data.runs)
     assert manifest["outcomes"] == {
-        "completed": 102, "diverged": 2, "out-of-memory": 1, "missing": 3,
+        "completed": 108, "diverged": 2, "out-of-memory": 1, "missing": 3,
     }  # fmt: skip
     assert manifest["history_rows"] == len(data.history)
 

@@ -227,7 +227,7 @@ def test_the_schema_for_editors_accepts_the_study_and_refuses_a_misspelt_key(val
 def test_a_pipeline_lists_what_the_report_needs(tmp_path, monkeypatch, valid):
     monkeypatch.chdir(tmp_path)
     pipeline = Pipeline.load(valid)
-    assert len(pipeline.records("accuracy")) == (18 * 7 - 4) * 3
+    assert len(pipeline.records("accuracy")) == (19 * 7 - 2 * 4) * 3
     assert "reports/paper/accuracy/cost.tex" in pipeline.artefacts("accuracy")
 
 

@@ -60,7 +60,9 @@ def test_one_method_s_settings_change_that_method_s_specs():
     assert altered(hyperparameters__zo__agnews__learning_rate=0.5) == zo
     assert altered(methods__zo_multiple__estimator__perturbations=3) == {"zo-multiple"}
     assert altered(methods__zo_svrg__variance_reduction__snapshot_every=3) == {"zo-svrg"}
-    assert altered(tasks__agnews__label_words=["a", "b", "c", "d"]) == {"mezo"}
+    assert altered(tasks__agnews__label_words=["a", "b", "c", "d"]) == {
+        "mezo", "no-finetuning-words",
+    }  # fmt: skip
     assert altered(methods__fmad_sparse__sparse=0.02) == {"fmad-sparse"}
 
 
@@ -128,11 +130,15 @@ def test_answers_in_text_have_an_objective_of_their_own_and_no_label_words():
     objectives = {
         (run.task, run.method): runs.spec(study, run)["method"]["objective"]
         for run in grid
-        if run.method in ("zo-vanilla", "mezo")
+        if run.method in ("zo-vanilla", "mezo", "no-finetuning-words")
     }
     assert objectives == {
         **{(task, "zo-vanilla"): "head" for task in ("agnews", "boolq", "multirc")},
-        **{(task, "mezo"): "label-words" for task in ("agnews", "boolq", "multirc")},
+        **{
+            (task, method): "label-words"
+            for task in ("agnews", "boolq", "multirc")
+            for method in ("mezo", "no-finetuning-words")
+        },
         **{(task, "zo-vanilla"): "answer" for task in ("gsm8k", "mmlu", "vqav2", "textvqa")},
     }
 
@@ -176,10 +182,76 @@ def test_a_setting_changes_the_steps_of_a_task_and_never_its_data():
         config.load(changed)
 
 
-def test_no_finetuning_takes_no_steps():
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("no-finetuning", None),
+        ("no-finetuning-words", ["World", "Sports", "Business", "Technology"]),
+    ],
+)
+def test_no_finetuning_takes_no_steps(method, words):
     study = config.load(CONFIG)
-    run = runs.Run("llama-3.1-8b", "agnews", "no-finetuning", "default", 0)
-    assert runs.spec(study, run)["steps"] == 0
+    spec = runs.spec(study, runs.Run("llama-3.1-8b", "agnews", method, "default", 0))
+    assert spec["steps"] == 0
+    assert spec["task"].get("label_words") == words
+
+
+def test_label_words_are_missed_where_nothing_is_trained_too():
+    new = changed({"tasks__agnews__label_words": None})
+    new["experiments"]["accuracy"]["methods"] = ["no-finetuning-words"]
+    message = r"tasks\.agnews\.label_words: is missing; method 'no-finetuning-words'"
+    with pytest.raises(config.ConfigError, match=message):
+        runs.plan(config.load(new))
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "longest"),
+    [("bert-base", "boolq", 512), ("roberta-large", "multirc", 512), ("opt-13b", "long", 2048)],
+)
+def test_a_task_that_is_longer_than_a_model_has_positions_for_is_named(model, task, longest):
+    new = copy.deepcopy(CONFIG)
+    # as the prompt of label words, which takes the place of the end of a text, is within it
+    new["tasks"]["long"] = new["tasks"]["agnews"] | {"length": 2049}
+    new["hyperparameters"]["zo"]["long"] = new["hyperparameters"]["zo"]["agnews"]
+    new["experiments"]["encoders"] |= {
+        "models": [model], "tasks": ["agnews", task], "methods": ["zo-vanilla"],
+    }  # fmt: skip
+    length = new["tasks"][task]["length"]
+    message = f"tasks.{task}.length = {length}: models.{model} has positions for {longest} tokens"
+    with pytest.raises(config.ConfigError, match=re.escape(message)) as caught:
+        runs.plan(config.load(new))
+    assert "agnews.length" not in str(caught.value)
+    assert "1 fault" in str(caught.value)
+
+
+def test_the_positions_of_a_model_that_is_not_known_here_are_not_asked_for(monkeypatch):
+    """No configuration is validated over a network."""
+    from gradcost.study import architectures
+
+    monkeypatch.setattr(architectures, "_of_hub", None)
+    for entry in ({"architecture": "else/where"}, {}):
+        new = copy.deepcopy(CONFIG)
+        new["models"]["bert-base"] |= {"source": {"hub": "else/where", "revision": "abc"}, **entry}
+        runs.plan(config.load(new))
+
+
+def test_the_lengths_of_tasks_are_those_of_appendix_b():
+    study = config.load(CONFIG)
+    found = {name: study.tasks[name].length for name in config.PAPER_TASKS}
+    assert found == {"agnews": 350, "boolq": 1200, "multirc": 1500, "gsm8k": 800, "mmlu": 1500,
+                     "vqav2": 100, "textvqa": 100}  # fmt: skip
+
+
+def test_models_that_are_run_by_name_are_in_an_experiment():
+    """Each model of the paper, of which the report needs but two."""
+    study = config.load(CONFIG)
+    asked = {
+        name: one for name, one in study.experiments.items() if one.on_request and name != "audit"
+    }
+    assert {"encoders", "model-size"} <= set(asked)
+    assert set(study.models) == {
+        model for one in study.experiments.values() for model in one.models
+    }
 
 
 def test_experiments_that_share_a_run_share_it():

@@ -106,7 +106,7 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
     assert "Overfull" not in log
     assert "undefined" not in log
     text = text_of(pdf)
-    for part in ("77.0", "108 runs", "36 pairs of FMAD and ZO", "target is 61", "The demo scale"):
+    for part in ("77.0", "114 runs", "36 pairs of FMAD and ZO", "target is 61", "The demo scale"):
         assert part in text
     assert str(tmp_path).encode() not in pdf.read_bytes()
 
@@ -137,7 +137,7 @@ def test_a_report_on_failed_runs_says_so(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     text = text_of(tmp_path / "work" / "report.pdf")
     assert "Cost at the paper’s scale" not in text  # nothing was priced
-    for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 108 runs 102"):
+    for part in ("2 of 3 diverged", "1 of 3 out-of-memory", "3 of 3 missing", "Of 114 runs 108"):
         assert part in text
 
 

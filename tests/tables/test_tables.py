@@ -81,9 +81,12 @@ def test_answers_in_text_stand_with_the_published_score_beside_the_strict_one(da
 def test_label_words_are_told_by_their_tokens(data: Tidy) -> None:
     runs = data.runs.copy()
     words = '{"oil": " oil", "tariffs": " tariff"}'
-    runs.loc[runs["method"] == "mezo", "label_words"] = words
+    runs.loc[runs["objective"] == "label-words", "label_words"] = words
     text = hyperparameters.render(Tidy(runs, data.history, data.presentation))
     assert line_of(text, "MeZO")[-1] == "label words oil, tariff"
+    untrained = line_of(text, "No Finetuning, words")
+    assert (untrained[1], untrained[-1]) == ("not trained", "label words oil, tariff")
+    assert line_of(text, "No Finetuning &")[-1] == ""
 
 
 def test_failures_stand_in_their_cells(failed: Tidy) -> None:
@@ -92,7 +95,7 @@ def test_failures_stand_in_their_cells(failed: Tidy) -> None:
     assert "($n=1$)" in line_of(text, "FMAD-Vanilla")[1]
     assert "1 of 3 out-of-memory" in line_of(text, "BP-Vanilla")[1]
     assert "3 of 3 missing" in text
-    assert "102 completed" in provenance.render(failed)
+    assert "108 completed" in provenance.render(failed)
     assert "FMAD-Vanilla on Reuters topics, 2 of 3 diverged" in sentences.outcomes(failed)
     assert line_of(hyperparameters.render(failed).partition("20 News")[2], "ZO-Mul")[1] == "no run"
 
@@ -235,7 +238,7 @@ def test_a_screening_without_records_still_renders(tmp_path: Path) -> None:
 def test_provenance_tells_trained_from_kept(data: Tidy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(provenance.STARTED, "2026-11-22T12:01:00+02:00")  # seeds 1 and 2 are later
     assert provenance.trained(data) == (
-        "72 by the workflow as started 2026-11-22 10:01 UTC, 36 kept from before"
+        "76 by the workflow as started 2026-11-22 10:01 UTC, 38 kept from before"
     )
     assert provenance.trained(data) in provenance.render(data)
     monkeypatch.delenv(provenance.STARTED)
@@ -268,7 +271,7 @@ def test_words_follow_the_interval() -> None:
 
 def test_sentences_say_what_the_data_say(data: Tidy) -> None:
     found = numbers.results(data)
-    assert found["runs"] == "108"
+    assert found["runs"] == "114"
     assert found["say/compared"] == "17 methods and, as a floor, of no training at all"
     assert "36 pairs" in found["say/pairs"]
     assert "draws, all end at exactly the same test accuracy." in found["say/pairs"]

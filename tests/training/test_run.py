@@ -91,6 +91,30 @@ def test_no_finetuning_evaluates_and_takes_no_step(job):
     assert found.test is not None
 
 
+def test_no_finetuning_by_label_words_is_the_same_for_every_seed(job):
+    """Nothing of it is drawn: it reads the words with the base's own head."""
+    found = []
+    for seed in (0, 1):
+        planned = job("no-finetuning", f"seed{seed}", seed=seed)
+        planned.spec["method"]["objective"] = "label-words"
+        planned.spec["task"] |= METHODS["mezo"]["task"]
+        found.append(train(planned))
+    assert found[0].test == found[1].test
+    assert (found[0].outcome, found[0].steps, found[0].cost.step_flops) == ("completed", 0, 0)
+    # as MeZO reads them before its first step
+    mezo = job("mezo", steps=1)
+    assert train(mezo).label_words == found[0].label_words
+    first = record.read(mezo.out)[1].to_pydict()
+    assert first["validation_accuracy"][0] == found[0].validation.accuracy
+    assert first["validation_loss"][0] == found[0].validation.loss
+
+
+def test_a_record_of_mezo_has_the_tokens_of_its_words(job):
+    found = train(job("mezo", steps=1))
+    assert found.label_words == {"bid": "bid", "oil": "oil", "profit": "profit", "tariff": "tariff"}
+    assert train(job("zo-vanilla", "other", steps=1)).label_words is None
+
+
 def test_costs_in_forward_passes_are_those_of_the_mathematics(job):
     cost = {
         method: train(job(method, method, steps=1)).cost

@@ -41,7 +41,7 @@ def test_the_slurm_profile_of_a_fresh_clone_is_the_repository_s_own_and_plans_th
         line.split() for line in output.splitlines() if line.startswith(("train ", "model "))
     )
     # MeZO's label words are for the three tasks with classes
-    assert jobs["train"] == str((18 * 7 - 4) * 3)
+    assert jobs["train"] == str((19 * 7 - 2 * 4) * 3)
 
 
 @pytest.mark.xdist_group("fresh")
@@ -52,7 +52,7 @@ def test_the_local_profile_plans_the_demo(fresh):
     jobs = dict(
         line.split() for line in output.splitlines() if line.startswith(("train ", "data "))
     )
-    assert jobs == {"train": str(18 * 2 * 3), "data": "2"}
+    assert jobs == {"train": str(19 * 2 * 3), "data": "2"}
     assert "learning-rates/seed" not in output
     assert "seed100" not in output
 

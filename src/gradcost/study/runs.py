@@ -6,8 +6,9 @@ and nothing else: no label, no colour, no path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -96,6 +97,7 @@ def plan(study: Study) -> dict[str, list[Run]]:
                 for run in grid}  # fmt: skip
     faults = [fault for run in runs for fault in _faults(study, run)]
     faults += [fault for run in runs if run in standing for fault in _not_for(study, run)]
+    faults += _too_long(study, dict.fromkeys((run.model, run.task) for run in runs))
     if faults:
         raise config_error(list(dict.fromkeys(faults)))
     return grids
@@ -108,6 +110,29 @@ def _not_for(study: Study, run: Run) -> Iterator[str]:
             f"models.{run.model}.dtype = 'bfloat16': is for hardware.device: cuda; processors "
             "take a hundred times as long for it as for dtype: float32"
         )
+
+
+def _too_long(study: Study, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Tasks whose inputs are longer than a model has positions for."""
+    for model, task in pairs:
+        length, longest = study.tasks[task].length, _positions(study, model)
+        if longest is not None and length > longest:
+            yield (
+                f"tasks.{task}.length = {length}: models.{model} has positions for {longest} "
+                "tokens; give the task fewer, or run it on another model"
+            )
+
+
+def _positions(study: Study, model: str) -> int | None:
+    """How many tokens an input of a model can have, if that is known without a network."""
+    entry = study.models[model]
+    named = entry.architecture or (entry.source and entry.source.hub)
+    if named and "/" in named and not (architectures.shipped(named) or Path(named).exists()):
+        return None
+    try:
+        return architecture(study, model).longest()
+    except architectures.UnknownArchitecture:
+        return None
 
 
 def architecture(study: Study, model: str) -> Architecture:
@@ -309,6 +334,11 @@ def _faults(study: Study, run: Run) -> Iterator[str]:
     except ValidationError as error:
         yield from (explain(fault, Lora, f"{setting}.lora.") for fault in error.errors())
         return
+    if method.objective == "label-words" and not study.tasks[run.task].label_words:
+        yield (
+            f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
+            "objective: label-words and needs a word for each class"
+        )
     if method.estimator is None:
         return
     group = str(method.hyperparameters)
@@ -344,11 +374,6 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
         yield (
             f"models.{run.model}.quantisation = {model.quantisation!r}: a weight in 4 bits cannot "
             f"be trained; trainable: all, as the spec {where} has it, needs quantisation: null"
-        )
-    if method.objective == "label-words" and not study.tasks[run.task].label_words:
-        yield (
-            f"tasks.{run.task}.label_words: is missing; method {run.method!r} has "
-            "objective: label-words and needs a word for each class"
         )
     recomputes = method.checkpointing != "none"
     if recomputes and (kind != "backprop" or reduction == "svrg"):

@@ -89,8 +89,9 @@ def _of_estimator(settings: dict[str, Any]) -> Iterator[str]:
 def _settings(runs: pd.DataFrame) -> list[str]:
     if runs.empty:
         return ["no run", *[latex.DASH] * (WIDTH - 3), ""]
+    others = _joined(latex.escape(particulars(run)) for _, run in runs.iterrows())
     if runs["optimizer"].isna().all():
-        return ["not trained", *[latex.DASH] * (WIDTH - 3), ""]
+        return ["not trained", *[latex.DASH] * (WIDTH - 3), others]
     return [
         _joined(_optimizer(run) for _, run in runs.iterrows()),
         *(
@@ -104,7 +105,7 @@ def _settings(runs: pd.DataFrame) -> list[str]:
                 ("at_once", latex.count),
             )
         ),
-        _joined(latex.escape(particulars(run)) for _, run in runs.iterrows()),
+        others,
     ]
 
 

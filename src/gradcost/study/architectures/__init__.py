@@ -132,11 +132,16 @@ def of_repository(name: str) -> Architecture:
     Raises:
         UnknownArchitecture: if it is not shipped and cannot be fetched.
     """
-    for shipped in names():
-        source = str(read_json(_FOLDER / f"{shipped}.json")["source"])
-        if source.removeprefix("https://huggingface.co/").partition("/blob/")[0] == name:
-            return load(shipped)
-    return load(name)
+    return load(shipped(name) or name)
+
+
+def shipped(repository: str) -> str | None:
+    """The architecture of `names()` that is a repository's of the hub, if there is one."""
+    for name in names():
+        source = str(read_json(_FOLDER / f"{name}.json")["source"])
+        if source.removeprefix("https://huggingface.co/").partition("/blob/")[0] == repository:
+            return name
+    return None
 
 
 def _of_hub(name: str) -> dict[str, Any]:
