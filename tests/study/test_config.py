@@ -147,6 +147,11 @@ def test_every_scale_is_valid():
         ("hyperparameters.zo.agnews.momentum", 0.9, ["momentum and nesterov are for"]),
         ("tasks.agnews.source", {"hub": "x/y"}, ["hub and revision go together"]),
         ("tasks.agnews.source", {}, ["exactly one of hub, folder, wheel and urls"]),
+        (
+            "tasks.agnews.source",
+            {"hub": "x/y", "revision": "abc", "wheel": "z==1", "sha256": "0" * 64},
+            ["not hub and wheel: set what is replaced to null"],
+        ),
         ("methods.bp-vanilla.hyperparameters", KeyError, ["go together"]),
     ],
 )
@@ -255,3 +260,20 @@ def test_a_run_depends_on_the_code_that_it_uses_and_on_no_other_method_s(
     everything = set().union(*own.values())
     for method, files in own.items():
         assert code(method) & everything == files, method
+
+
+@pytest.mark.parametrize("task", ["agnews", "multirc", "vqav2"])
+def test_a_folder_in_an_overlay_takes_the_place_of_the_hub_or_a_website(task):
+    """As the error without a network advises, whoever merges: this package or Snakemake."""
+    from snakemake.utils import update_config
+
+    base = yaml.safe_load((ROOT / "config.yaml").read_text())
+    overlay = {"tasks": {task: {"source": {"folder": "copies/of/it"}}}}
+    ours = config.merge(base, overlay)
+    update_config(base, overlay)
+    for merged in (base, ours):
+        found = config.load(merged).tasks[task].source
+        assert found.model_dump(exclude_none=True, exclude={"gigabytes"}) == {
+            "folder": "copies/of/it"
+        }
+    assert "sourc = 1: no such key" in fault(change(base, f"tasks.{task}.source.sourc", 1))

@@ -20,7 +20,7 @@ seeds: [0, 1]
 hardware: {{device: cpu, threads: 1}}
 tasks:
   agnews:
-    source: {{folder: {news}, hub: null, revision: null}}
+    source: {{folder: {news}}}
     examples: {{train: 60, validation: 16, test: 16}}
     length: 8
     steps: 4

