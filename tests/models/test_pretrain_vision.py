@@ -41,7 +41,9 @@ def pairs():
     for colour in COLOURS:
         file = io.BytesIO()
         PIL.Image.new("RGB", (16, 16), colour).save(file, "png")
-        found.append((visual.example("which colour?", [colour], f"{colour}.png"), file.getvalue()))
+        found.append(
+            (visual.example("which colour?", [colour], f"{colour}.png", "here"), file.getvalue())
+        )
     return found
 
 

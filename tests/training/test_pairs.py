@@ -15,7 +15,7 @@ import pytest
 from gradcost.models import store, vision
 from gradcost.planning.case import Case, closed_form_flops, forward_flops, image_tokens
 from gradcost.planning.price import price
-from gradcost.study import architectures
+from gradcost.study import architectures, config
 from gradcost.study.record import Record, RunName
 from gradcost.tasks import prepare, tokens
 from gradcost.training.run import Job, train
@@ -28,6 +28,12 @@ CLASSES, TEXT = ("agnews", "boolq", "multirc"), ("gsm8k", "mmlu")
 PAIRS = [(model, task) for model in DECODERS for task in (*CLASSES, *TEXT)]
 PAIRS += [(model, task) for model in ENCODERS for task in CLASSES]
 IMAGES = ("vqav2", "textvqa")
+# those of the configuration
+TARGETS = {
+    **{model: ["q_proj", "v_proj"] for model in DECODERS},
+    **{model: ["query", "value"] for model in ENCODERS},
+    "qwen2_vl": ["q_proj", "k_proj", "v_proj", "o_proj"],
+}
 PAIRS += [("qwen2_vl", task) for task in IMAGES]
 
 
@@ -54,9 +60,12 @@ def rows(task: str, split: str) -> list[dict]:
 
 def question(task: str, name: str, index: int) -> dict:
     """About one of four images."""
-    number = f"{name.split()[0]}{index // 2}"
+    split = name.split()[0]
+    number = f"{split}{index // 2}"
     picture = io.BytesIO()
-    PIL.Image.new("RGB", (40 + index // 2, 30), (60 * index % 256, 100, 30)).save(picture, "png")
+    # of its split alone, or it would not be trained on
+    colour = (60 * (index // 2), 100, 30 + len(split))
+    PIL.Image.new("RGB", (40 + index // 2, 30), colour).save(picture, "png")
     answers = ["red", "Red", *["blue"] * 8]
     row = {"question": f"Which colour, {name}?", "image_id": number,
            "image": {"bytes": picture.getvalue(), "path": f"{number}.png"}}  # fmt: skip
@@ -112,7 +121,7 @@ def trained(data, models, folder, model, task, method) -> Record:
         vision.ImageProcessor(store.locate(manifest), IMAGE_SIZE).placeholder if sees else None
     )
     tokens.tokenise(data / task / "prepared", tokenizer, spec, folder / "tokens", placeholder)
-    targets = ["query", "value"] if model in ENCODERS else ["q_proj", "v_proj"]
+    targets = TARGETS[model]
     # the paper's large models are in 4 bits, the BERT family is not
     bits = {} if model in ENCODERS else {"quantisation": "nf4"}
     if sees:
@@ -162,3 +171,15 @@ def test_a_step_about_images_costs_what_was_planned(data, models, tmp_path, meth
     if method != "zo-sparse":
         assert closed_form_flops(case, batch) == found.cost.step_flops
         assert forward_flops(case, batch) == found.cost.forward_flops
+
+
+def test_adapters_are_where_the_study_has_them():
+    study = config.read(Path(__file__).parents[2] / "config.yaml")
+    kinds = {
+        "llama-3.1-8b": "llama", "opt-1.3b": "opt", "opt-6.7b": "opt", "opt-13b": "opt",
+        "bert-base": "bert", "bert-large": "bert", "roberta-base": "roberta",
+        "roberta-large": "roberta", "qwen2-vl-7b": "qwen2_vl", "qwen2-vl-7b-gptq": "qwen2_vl",
+    }  # fmt: skip
+    assert {name: model.lora.targets for name, model in study.models.items()} == {
+        name: TARGETS[kind] for name, kind in kinds.items()
+    }

@@ -16,7 +16,7 @@ def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
     """The official splits, the test split halved."""
     found = {
         split: [(row["text"], row["label"]) for row in rows]
-        for split, rows in sources.rows(source, _FILES).items()
+        for split, rows in sources.rows(source, _FILES, ("text", "label")).items()
     }
     return {
         "train": found["train"],

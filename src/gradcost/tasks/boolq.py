@@ -31,7 +31,7 @@ def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
 
 def _rows(source: sources.Source) -> dict[str, list[dict[str, Any]]]:
     if not source.get("wheel"):
-        return sources.rows(source, _FILES)
+        return sources.rows(source, _FILES, ("question", "passage", "answer"))
     with sources.wheel(source) as archive:
         everything = sources.json_lines(archive, _COMBINED)
         held_out = {row["question"] for row in sources.json_lines(archive, _VALIDATION)}

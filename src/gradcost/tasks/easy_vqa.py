@@ -51,5 +51,6 @@ def images(source: sources.Source, names: Sequence[str]) -> Iterator[bytes]:
 
 def _questions(archive: ZipFile, split: str) -> Iterator[tuple[int, Example]]:
     rows = json.loads(archive.read(f"{_FOLDER}/{split}/questions.json"))
-    for question, answer, number in rows:
-        yield number, visual.example(question, [answer], f"{split}/images/{number}.png")
+    for row, (question, answer, number) in enumerate(rows):
+        where = f"easy-VQA, {split}, row {row}"
+        yield number, visual.example(question, [answer], f"{split}/images/{number}.png", where)

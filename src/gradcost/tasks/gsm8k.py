@@ -48,7 +48,7 @@ def problems(source: sources.Source) -> dict[str, list[Problem]]:
     """
     return {
         split: [problem(row, f"GSM8K, {split}, row {index}") for index, row in enumerate(rows)]
-        for split, rows in sources.rows(source, _FILES).items()
+        for split, rows in sources.rows(source, _FILES, ("question", "answer")).items()
     }
 
 

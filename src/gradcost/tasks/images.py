@@ -58,7 +58,11 @@ def opened(found: bytes) -> Image:
     """
     from PIL import Image
 
-    return Image.open(io.BytesIO(found)).convert("RGB")
+    try:
+        return Image.open(io.BytesIO(found)).convert("RGB")
+    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # what Pillow raises of damaged headers, and of sizes that no photograph has
+        raise OSError(str(error)) from error
 
 
 class Images:

@@ -25,7 +25,8 @@ def pools(source: sources.Source) -> dict[str, list[Example]]:
     Raises:
         ValueError: naming the row that has not four options, or whose answer is none of them.
     """
-    found = sources.rows(source, {split: f"{split}*.parquet" for split in _SPLITS.values()})
+    files = {split: f"{split}*.parquet" for split in _SPLITS.values()}
+    found = sources.rows(source, files, ("question", "choices", "answer"))
     return {
         name: [_example(row, f"MMLU, {split}, row {i}") for i, row in enumerate(found[split])]
         for name, split in _SPLITS.items()

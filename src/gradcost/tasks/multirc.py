@@ -13,12 +13,13 @@ from gradcost.tasks import sources
 from gradcost.tasks.halves import halves
 
 LABELS = ("no", "yes")
+_COLUMNS = ("paragraph", "question", "answer", "label")
 _FILES = {"train": "train*.parquet", "validation": "validation*.parquet"}
 
 
 def pools(source: sources.Source) -> dict[str, list[tuple[str, int]]]:
     """The training split, and the halves of the validation split."""
-    found = sources.rows(source, _FILES)
+    found = sources.rows(source, _FILES, _COLUMNS)
     train = [_example(row) for row in found["train"]]
     validation, test = halves((row["paragraph"], _example(row)) for row in found["validation"])
     return {"train": train, "validation": validation, "test": test}

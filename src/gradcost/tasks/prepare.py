@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradcost.study.files import sha256_file, write_atomic, write_json
-from gradcost.tasks import images
+from gradcost.tasks import images, sources
 from gradcost.tasks.example import Example
 
 MANIFEST = "manifest.json"
@@ -45,7 +45,8 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     """Write the splits of a task as Parquet and a manifest that names them.
 
     A task with classes has the columns text and label, one whose answer is text prompt,
-    answer, references and, in a task about images, image: a number in `images.FILE`.
+    answer, references and, in a task about images, image: a number in `images.FILE`. Of a
+    picture that two splits have under two names, those that are evaluated keep it too.
 
     Args:
         spec: `gradcost.study.runs.data_spec` of the task.
@@ -66,8 +67,8 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     if hasattr(module, "images"):
         names = (one.image for examples in fixed.splits.values() for one in examples)
         seen = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        found = zip(seen, module.images(spec["source"], list(seen)), strict=True)
-        write_atomic(folder / images.FILE, lambda path: images.write(path, found))
+        stored = _stored(seen, module.images(spec["source"], list(seen)), folder / images.FILE)
+        fixed = _without_twins(fixed, stored)
         pictures = {"count": len(seen), "bytes": (folder / images.FILE).stat().st_size}
         print(f"images: {pictures['count']}, {pictures['bytes'] / 1e9:.4g} GB")
     described = {}
@@ -83,6 +84,8 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
         if labels is not None:
             counts = Counter(label for _, label in examples)
             described[name]["classes"] = [counts[index] for index in range(len(labels))]
+        elif module.SCORER == "letter":
+            described[name]["letters"] = dict(sorted(Counter(o.answer for o in examples).items()))
         print(f"{name}: {described[name]}")
     for what, count in fixed.overlaps.items():
         print(f"left out {what}, in which it is too: {count} examples")
@@ -91,7 +94,13 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
     }  # fmt: skip
     write_json(
         folder / MANIFEST,
-        {"spec": spec, **task, "splits": described, "overlaps": fixed.overlaps},
+        {
+            "spec": spec,
+            **task,
+            "splits": described,
+            "overlaps": fixed.overlaps,
+            "downloads": sources.hashes(spec["source"]),
+        },
     )
 
 
@@ -119,16 +128,7 @@ def split(pools: Pools, wanted: Mapping[str, int | None]) -> Fixed:
     Raises:
         ValueError: if a pool has too few examples, or validation has neither pool nor number.
     """
-    owner: dict[str, str] = {}
-    overlaps: Counter[str] = Counter()
-    kept: dict[str, list[Any]] = {name: [] for name in pools}
-    for name in ("test", "validation", "train"):
-        for example in pools.get(name, ()):
-            other = owner.setdefault(_apart(example), name)
-            if other == name:
-                kept[name].append(example)
-            else:
-                overlaps[f"{name} in {other}"] += 1
+    kept, overlaps = _told_apart(pools, _apart)
     rng = random.Random(0)
     result: dict[str, list[Any]] = {}
     duplicates: dict[str, int] = {}
@@ -148,6 +148,47 @@ def split(pools: Pools, wanted: Mapping[str, int | None]) -> Fixed:
         splits={name: result[name] for name in SPLITS},
         overlaps=dict(sorted(overlaps.items())),
         duplicates={name: duplicates[name] for name in SPLITS},
+    )
+
+
+def _told_apart(
+    pools: Pools, key: Callable[[Any], str]
+) -> tuple[dict[str, list[Any]], Counter[str]]:
+    """Pools in no two of which is the same, by a key, and how many examples left which for which.
+
+    What is in two stays where it is evaluated, in the test before the validation.
+    """
+    owner: dict[str, str] = {}
+    overlaps: Counter[str] = Counter()
+    kept: dict[str, list[Any]] = {name: [] for name in pools}
+    for name in ("test", "validation", "train"):
+        for example in pools.get(name, ()):
+            other = owner.setdefault(key(example), name)
+            if other == name:
+                kept[name].append(example)
+            else:
+                overlaps[f"{name} in {other}"] += 1
+    return kept, overlaps
+
+
+def _stored(names: Iterable[str], found: Iterable[bytes], path: Path) -> dict[str, str]:
+    """Write pictures into one file; the SHA-256 of each by its name."""
+    digests: dict[str, str] = {}
+
+    def hashed() -> Iterator[tuple[str, bytes]]:
+        for name, picture in zip(names, found, strict=True):
+            digests[name] = hashlib.sha256(picture).hexdigest()
+            yield name, picture
+
+    write_atomic(path, lambda path: images.write(path, hashed()))
+    return digests
+
+
+def _without_twins(fixed: Fixed, digests: Mapping[str, str]) -> Fixed:
+    """The splits without what is about a picture of another split that has another name there."""
+    kept, overlaps = _told_apart(fixed.splits, lambda one: digests[one.image])
+    return fixed._replace(
+        splits=kept, overlaps=dict(sorted((overlaps + Counter(fixed.overlaps)).items()))
     )
 
 

