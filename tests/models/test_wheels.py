@@ -383,6 +383,34 @@ real = pytest.mark.skipif(
 )
 
 
+AGAIN = """
+import sys
+import time
+from pathlib import Path
+import torch
+from transformers import AutoModel
+from gradcost.models import store
+from gradcost.tasks import sources
+sources._download = None  # what is cached is not fetched
+start = time.perf_counter()
+AutoModel.from_pretrained(**store.locate(Path(sys.argv[1])), dtype=torch.float32)
+store.tokenizer(Path(sys.argv[1]))
+print(time.perf_counter() - start)
+"""
+
+
+@real
+@pytest.mark.parametrize("name", REAL)
+def test_the_real_wheels_load_again_without_a_network_in_ten_seconds(name, tmp_path):
+    store.prepare({"source": REAL[name]}, {}, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, str(tmp_path)],
+        env=dict(os.environ) | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 10
+
+
 @real
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_wheels_load(name, tmp_path, capsys):

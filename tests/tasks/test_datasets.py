@@ -578,22 +578,75 @@ def test_a_hub_that_does_not_answer_says_what_to_do(monkeypatch, raised, expecte
         assert "source: {folder: FOLDER/all}" in str(caught.value)
 
 
+def prepared(dataset: str, folder: Path, out: Path, **wanted: int) -> dict:
+    """The manifest of what the pipeline's own stage makes of a folder; its splits share nothing."""
+    spec = {"dataset": dataset, "source": {"folder": str(folder)}, "examples": WHOLE | wanted}
+    prepare.prepare(spec, out)
+    tables = {name: pd.read_parquet(out / f"{name}.parquet") for name in prepare.SPLITS}
+    # an image of a task about images, else a text
+    keys = [
+        next(key for key in ("image", "prompt", "text") if key in one) for one in tables.values()
+    ]
+    found = [set(one[key].map(str).str.casefold().str.split().str.join(" "))
+             for one, key in zip(tables.values(), keys, strict=True)]  # fmt: skip
+    assert not found[0] & found[1] | found[0] & found[2] | found[1] & found[2]
+    manifest = json.loads((out / prepare.MANIFEST).read_text())
+    for name, table in tables.items():
+        assert len(table) == manifest["splits"][name]["examples"]
+        if "label" in table:
+            assert [*table["label"].value_counts().sort_index()] == (
+                manifest["splits"][name]["classes"]
+            )
+    return manifest
+
+
+def sizes(manifest: dict) -> dict[str, int]:
+    return {name: part["examples"] for name, part in manifest["splits"].items()}
+
+
 @real
 @pytest.mark.parametrize(
-    ("module", "name", "wanted", "sizes"),
+    ("name", "wanted", "expected"),
     [
-        (agnews, "agnews", {}, {"validation": 3800, "test": 3800}),
-        (boolq, "boolq", {}, {"train": 9427, "validation": 1635, "test": 1635}),
-        (gsm8k, "gsm8k", {"validation": 500}, {"train": 6973, "validation": 500, "test": 1319}),
+        ("agnews", {}, {"train": 17768, "validation": 3800, "test": 3800}),
+        ("boolq", {}, {"train": 9427, "validation": 1635, "test": 1635}),
+        ("gsm8k", {"validation": 500}, {"train": 6973, "validation": 500, "test": 1319}),
     ],
 )
-def test_real_splits_have_the_papers_sizes_and_share_nothing(module, name, wanted, sizes):
-    found = prepare.split(module.pools({"folder": f"{MIRROR}/{name}"}), WHOLE | wanted)
-    for split, size in sizes.items():
-        assert len(found.splits[split]) == size
-    keys = [{prepare._apart(one) for one in found.splits[split]} for split in prepare.SPLITS]
-    assert not keys[0] & keys[1] | keys[0] & keys[2] | keys[1] & keys[2]
-    print(found.overlaps, found.duplicates)
+def test_real_splits_have_the_papers_sizes_and_share_nothing(tmp_path, name, wanted, expected):
+    manifest = prepared(name, Path(MIRROR, name), tmp_path, **wanted)
+    left = Counter()
+    for what, count in manifest["overlaps"].items():
+        left[what.split()[0]] += count
+    assert sizes(manifest) == {split: size - left[split] for split, size in expected.items()}
+
+
+@real
+def test_the_real_mmlu_is_prepared_beside_a_stand_in_of_its_training_questions(tmp_path):
+    """The copies lack those: the questions for prompts stand in, and three of the test."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for name in ("validation", "test"):
+        (files / f"{name}.parquet").symlink_to(Path(MIRROR, "mmlu", f"{name}.parquet"))
+    given = {
+        name: Dataset.from_parquet(f"{MIRROR}/mmlu/{name}.parquet") for name in ("dev", "test")
+    }
+    features = given["test"].features
+    rows = [*given["dev"], *given["test"].select(range(3))]
+    of_the_hub(files, features, auxiliary_train=rows)
+    manifest = prepared("mmlu", files, tmp_path / "data")
+    overlaps = manifest["overlaps"]
+    found = sizes(manifest)
+    assert found["test"] == 14042
+    assert found["validation"] == 1531 - overlaps.get("validation in test", 0)
+    assert found["train"] == 288 - overlaps["train in test"] - overlaps.get(
+        "train in validation", 0
+    )
+    assert overlaps["train in test"] >= 3
+    # every letter is right about as often
+    letters = manifest["splits"]["test"]["letters"]
+    assert set(letters) == set("ABCD")
+    assert all(0.2 < count / 14042 < 0.3 for count in letters.values())
 
 
 @real
@@ -604,22 +657,33 @@ def test_the_real_agnews_is_balanced():
 
 
 @real
-def test_real_questions_of_vqav2_are_kept_apart_by_image(tmp_path):
-    """Real questions and answers; the copies have no images, so each gets a grey one."""
+@pytest.mark.parametrize("wanted", [{}, {"validation": 500, "test": 2000}], ids=["all", "drawn"])
+def test_real_questions_of_vqav2_are_kept_apart_by_image(tmp_path, wanted):
+    """Real questions and answers; the copies have no images, so each gets one of a colour."""
+    files = tmp_path / "files"
+    files.mkdir()
+    colours: dict[int, dict] = {}
+    given = {}
     for name in ("train", "validation"):
         table = pd.read_parquet(f"{MIRROR}/vqav2/text_{name}.parquet")
-        picture_of = {"bytes": picture((2, 2), "grey"), "path": ""}
-        table["image"] = [picture_of] * len(table)
-        table.to_parquet(tmp_path / f"{name}.parquet")
-    source = {"folder": str(tmp_path)}
-    found = prepare.split(vqav2.pools(source), WHOLE)
-    # the copies' splits share images: those stay where they are evaluated
-    assert found.overlaps["train in validation"] > 0
-    sizes = {name: len(part) for name, part in found.splits.items()}
-    assert sizes["validation"] + sizes["test"] == 8977
-    assert sizes["train"] == 48061 - sum(
-        count for what, count in found.overlaps.items() if what.startswith("train")
-    )
-    kept = [{one.image for one in found.splits[name]} for name in prepare.SPLITS]
-    assert not kept[0] & kept[1] | kept[0] & kept[2] | kept[1] & kept[2]
-    assert all(len(one.references) == 10 for one in found.splits["test"])
+        for image in table["image_id"]:
+            if image not in colours:
+                colour = f"#{len(colours):06x}"
+                colours[image] = {"bytes": picture((2, 2), colour), "path": ""}
+        table["image"] = table["image_id"].map(colours)
+        table.to_parquet(files / f"{name}.parquet")
+        given[name] = table
+    manifest = prepared("vqav2", files, tmp_path / "data", **wanted)
+    found, overlaps = sizes(manifest), manifest["overlaps"]
+    # the copies' splits share images: those stay where they are evaluated, drawn or not
+    evaluated = set(given["validation"]["image_id"])
+    shared = given["train"]["image_id"].isin(evaluated).sum()
+    assert shared > 0
+    assert overlaps["train in validation"] + overlaps["train in test"] == shared
+    assert found["train"] == 48061 - shared
+    if wanted:
+        assert (found["validation"], found["test"]) == (500, 2000)
+    else:
+        assert found["validation"] + found["test"] == 8977
+    table = pd.read_parquet(tmp_path / "data" / "test.parquet")
+    assert (table["references"].map(len) == 10).all()
