@@ -55,9 +55,13 @@ def test_what_is_to_do_is_told_with_its_reason_and_the_cost_that_it_will_have(st
         assert row["flops"] == pytest.approx(expected, rel=1e-9)
     assert found["flops"] == sum(row["flops"] for row in rows.values())
     assert found["disk_bytes"]["records"] > 0
-    assert [(one["what"], one["prepared"]) for one in found["sources"]] == [
-        ("model", True), ("task", True),
-    ]  # fmt: skip
+    standing = [one for one in found["sources"] if not one["on_request"]]
+    assert [(one["what"], one["prepared"]) for one in standing] == [("model", True), ("task", True)]
+    # of the study that this one is laid over
+    asked = {one["name"]: one for one in found["sources"] if one["on_request"]}
+    assert {"bert-base", "opt-13b", "boolq"} <= set(asked)
+    assert not any(one["prepared"] for one in asked.values())
+    assert asked["opt-13b"]["bytes"] == pytest.approx(25.7e9, rel=0.01)
 
 
 def test_an_edit_names_the_file_and_a_setting_its_key(study):
@@ -89,7 +93,21 @@ def test_the_paper_scale_names_every_source_its_revision_and_its_size(tmp_path):
     assert found["llama-3.1-8b"]["bytes"] == pytest.approx(16.06e9, rel=1e-3)
     assert found["vqav2"]["place"] == "images.cocodataset.org, s3.amazonaws.com"
     unknown = {name for name, one in found.items() if one["bytes"] is None}
-    assert unknown == {"multirc"}
+    assert unknown == set()
+
+
+def test_what_is_only_on_request_is_listed_and_marked_so(tmp_path):
+    study = configuration.load(yaml.safe_load(Path("config.yaml").read_text()))
+    grids = runs.plan(study)
+    standing = grids["accuracy"]
+    asked = {run for grid in grids.values() for run in grid} - set(standing)
+    found = _Ahead(study, tmp_path, standing).sources(standing, asked)
+    marked = [one["name"] for one in found if one["on_request"]]
+    assert marked == sorted(set(study.models) - {"llama-3.1-8b", "qwen2-vl-7b"})
+    assert len(found) == len(study.models) + len(study.tasks)
+    # nothing is to do: what standing runs have needed is not called on request
+    again = _Ahead(study, tmp_path, []).sources(standing, asked)
+    assert [one["name"] for one in again] == marked
 
 
 def test_what_a_source_takes_on_disk_changes_no_run():

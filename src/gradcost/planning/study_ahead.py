@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,8 +36,8 @@ from gradcost.planning.rate import Rate
 from gradcost.planning.sheet import prices
 from gradcost.planning.units import BYTES, FLOPS, HOURS, shown, unit
 from gradcost.study import pipeline, record, runs
-from gradcost.study.architectures import Architecture
-from gradcost.study.config import ConfigError, Study
+from gradcost.study.architectures import Architecture, UnknownArchitecture
+from gradcost.study.config import ConfigError, Model, Study, Task
 from gradcost.study.files import read_json
 from gradcost.study.runs import Run
 
@@ -69,8 +69,9 @@ def answer(
         `flops`, `hours` (null without a rate) and `evaluated` (whether evaluations are counted:
         sizes of splits are known once data are prepared). `runs`, the number of all runs;
         `flops`, `hours` and `disk_bytes` of those to do, the latter by what they are for;
-        `sources`, for each model and task of theirs where it comes from: `what`, `name`,
-        `place`, `version`, `bytes` (null if not known) and whether it is `prepared`.
+        `sources`, for each model and task of theirs, and of experiments on request, where it
+        comes from: `what`, `name`, `place`, `version`, `bytes` (null if not known), whether it
+        is `prepared`, and whether only what is `on_request` needs it.
 
     Raises:
         ConfigError: if Snakemake cannot plan the study, with what it says.
@@ -92,6 +93,7 @@ def answer(
     ]
     total = sum(row["flops"] for row in rows)
     wanted = {run for name in known.standing for run in known.grids[name]}
+    asked = {run for grid in known.grids.values() for run in grid} - wanted
     return {
         "scale": study.scale,
         "runs": len(wanted),
@@ -100,7 +102,7 @@ def answer(
         "flops": total,
         "hours": total / rate.flops / HOUR if rate else None,
         "disk_bytes": ahead.disk(),
-        "sources": ahead.sources(),
+        "sources": ahead.sources(wanted, asked),
         "rows": rows,
     }
 
@@ -122,6 +124,7 @@ def _sources(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         size = "not known" if row["bytes"] is None else shown(row["bytes"], BYTES)
         version, here = row["version"] or "", "prepared" if row["prepared"] else ""
+        here = here or ("on request" if row["on_request"] else "")
         made.add_row(row["what"], row["name"], row["place"], version[:40], size, here)
     return made
 
@@ -321,39 +324,46 @@ class _Ahead:
                 sizes["a checkpoint of each job"] = max(sizes["a checkpoint of each job"], state)
         return sizes
 
-    def sources(self) -> list[dict[str, Any]]:
-        """Where the models and tasks of the runs come from, and what that takes on disk."""
+    def sources(
+        self, standing: Iterable[Run] = (), asked: Iterable[Run] = ()
+    ) -> list[dict[str, Any]]:
+        """Where the models and tasks of the runs to do come from, and what that takes on disk.
+
+        Args:
+            standing: runs that are done or to do.
+            asked: runs on request; what they alone need comes last.
+        """
         found = []
-        for name, shape in sorted(self._shapes.items()):
-            model = self.study.models[name]
-            source = model.source
-            # as it is published: what is in 4 bits here was in 16
-            size = _parameters(shape) * (2.0 if model.dtype == "bfloat16" else 4.0)
-            if source is not None and source.gigabytes is not None:
-                size = source.gigabytes * 1e9
-            found.append(
-                {
-                    "what": "model",
-                    "name": name,
-                    "place": source.place if source else "pretrained here",
-                    "version": source.version if source else None,
-                    "bytes": size,
-                    "prepared": (self.results / "models" / name / "manifest.json").exists(),
-                }
-            )
-        for name in sorted({run.task for run in self.wanted}):
-            source = self.study.tasks[name].source
-            found.append(
-                {
-                    "what": "task",
-                    "name": name,
-                    "place": source.place,
-                    "version": source.version,
-                    "bytes": None if source.gigabytes is None else source.gigabytes * 1e9,
-                    "prepared": (self.results / "data" / name / "manifest.json").exists(),
-                }
-            )
+        for what, folder in (("model", "models"), ("task", "data")):
+            needed = {getattr(run, what) for run in self.wanted}
+            others = {getattr(run, what) for run in asked} - needed
+            others -= {getattr(run, what) for run in standing}
+            for name in [*sorted(needed), *sorted(others)]:
+                entries: Mapping[str, Model | Task] = getattr(self.study, f"{what}s")
+                source = entries[name].source
+                size = self._model_bytes(name) if what == "model" else None
+                if source is not None and source.gigabytes is not None:
+                    size = source.gigabytes * 1e9
+                found.append(
+                    {
+                        "what": what,
+                        "name": name,
+                        "place": source.place if source else "pretrained here",
+                        "version": source.version if source else None,
+                        "bytes": size,
+                        "prepared": (self.results / folder / name / "manifest.json").exists(),
+                        "on_request": name in others,
+                    }
+                )
         return found
+
+    def _model_bytes(self, name: str) -> float | None:
+        """What a model takes as it is published: what is in 4 bits here was in 16."""
+        try:
+            shape = self._shapes.get(name) or runs.architecture(self.study, name)
+        except UnknownArchitecture:
+            return None
+        return _parameters(shape) * (2.0 if self.study.models[name].dtype == "bfloat16" else 4.0)
 
 
 def _trained(case: Case) -> int:
