@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report html test bench check format pins tune tune-laptop laptop schemas clean
+.PHONY: help report html test test-slurm bench bench-workflow check format pins tune tune-laptop laptop schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,7 +12,7 @@ ready := .venv/ready
 snakemake := .venv/bin/snakemake --profile local
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 report: $(ready) ## the study at demo scale, minutes on two cores: reports/demo/report.pdf
 	@envs/latex.sh
@@ -27,8 +27,15 @@ test: $(ready) ## the tests
 	@envs/latex.sh || true
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
+test-slurm: $(ready) ## the tests on a real Slurm, which is installed and started for them: half an hour
+	@envs/slurm.sh
+	OMP_NUM_THREADS=1 GRADCOST_SLURM=1 .venv/bin/pytest tests/slurm
+
 bench: $(ready) ## what a step of each method costs in forward passes: a table, and bench.json
 	OMP_NUM_THREADS=1 .venv/bin/gradcost bench --out bench.json
+
+bench-workflow: $(ready) ## how long Snakemake takes to plan 600, 2,000 and 10,000 runs
+	.venv/bin/python -m tests.workflow.large
 
 check: $(ready) ## formatting, lint, types, architecture and workflow
 	.venv/bin/ruff format --check

@@ -78,7 +78,8 @@ onstart:
     if workflow.executor_plugin.name == "local":
         warm.start()
     elif workflow.executor_plugin.name == "slurm":
-        at_work.submit_as(RESULTS, workflow.scheduler._executor.run_uuid, logger.info)
+        name = workflow.scheduler._executor.run_uuid
+        at_work.submit_as(RESULTS, name, Path(workflow.basedir, "workflow/slurm"), logger.info)
 
 
 onsuccess:

@@ -100,29 +100,29 @@ def calls(folder):
 
 def test_jobs_of_a_killed_snakemake_are_cancelled_before_new_ones_come(slurm):
     said = []
-    at_work.submit_as("results/tiny", "gradcost_1", said.append)
+    at_work.submit_as("results/tiny", "gradcost_1", slurm / "none", said.append)
     assert calls(slurm) == []  # nothing was submitted before
     (slurm / "jobs").write_text("11\n12\n")
-    at_work.submit_as("results/tiny", "gradcost_2", said.append)
+    at_work.submit_as("results/tiny", "gradcost_2", slurm / "none", said.append)
     squeue = "squeue --me --noheader --format=%i --name=gradcost_1"
     assert calls(slurm) == [squeue, "scancel 11 12", squeue]
     assert "Cancelled 2 jobs" in said[0]
     assert "11 12" in said[0]
     (slurm / "calls").unlink()
-    at_work.submit_as("results/tiny", "gradcost_3", said.append)
+    at_work.submit_as("results/tiny", "gradcost_3", slurm / "none", said.append)
     assert calls(slurm) == [squeue.replace("gradcost_1", "gradcost_2")]
     assert len(said) == 1
 
 
 def test_jobs_are_not_forgotten_while_slurm_does_not_answer(slurm):
     said = []
-    at_work.submit_as("results/tiny", "gradcost_1", said.append)
+    at_work.submit_as("results/tiny", "gradcost_1", slurm / "none", said.append)
     (slurm / "down").touch()
-    at_work.submit_as("results/tiny", "gradcost_2", said.append, seconds=0.2)
+    at_work.submit_as("results/tiny", "gradcost_2", slurm / "none", said.append, seconds=0.2)
     assert "does not answer" in said[0]
     (slurm / "down").unlink()
     (slurm / "jobs").write_text("11\n")
     (slurm / "calls").unlink()
-    at_work.submit_as("results/tiny", "gradcost_3", said.append)
+    at_work.submit_as("results/tiny", "gradcost_3", slurm / "none", said.append)
     assert calls(slurm)[0].endswith("--name=gradcost_1,gradcost_2")
     assert "Cancelled 1 jobs" in said[1]

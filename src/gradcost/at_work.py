@@ -67,15 +67,19 @@ def end(results: str) -> None:
     Path(results, _CLAIM).unlink(missing_ok=True)
 
 
-def submit_as(results: str, name: str, tell: Callable[[str], None], seconds: float = 120.0) -> None:
+def submit_as(
+    results: str, name: str, programs: Path, tell: Callable[[str], None], seconds: float = 120.0
+) -> None:
     """Submit jobs under a name to Slurm, once those of earlier Snakemakes are gone.
 
     Args:
         results: the folder, where the names are kept.
         name: of all jobs of this Snakemake.
+        programs: the folder of what stands between Snakemake and programs of Slurm.
         tell: is told what was cancelled.
         seconds: to wait for them to end, or for Slurm to answer.
     """
+    os.environ["PATH"] = os.pathsep.join([str(programs), os.environ["PATH"]])
     path = Path(results, _SUBMISSIONS)
     earlier = path.read_text().split() if path.exists() else []
     path.write_text("\n".join([*earlier, name]) + "\n")
