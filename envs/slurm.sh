@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sees to it that a Slurm cluster can be started for the tests: installs Slurm, munge and MariaDB's
-# server by apt where it may, and otherwise says what to install. Fails when something is still
+# server, and another scheduler, by apt where it may, and otherwise says what to install. Fails when something is still
 # missing. No service is started or enabled: tests/slurm starts daemons of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # The daemons are in folders that are not on everyone's PATH.
 PATH=$PATH:/usr/sbin:/sbin
 # The server without its service, which mariadb-server would add.
-packages='munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core'
-programs='munged slurmctld slurmd slurmdbd sbatch sacct sacctmgr mariadbd'
+packages='munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core task-spooler'
+programs='munged slurmctld slurmd slurmdbd sbatch sacct sacctmgr mariadbd tsp'
 
 missing() {
     local program

@@ -58,7 +58,7 @@ class Study:
     """A copy of the project with a study of three runs of some ten seconds."""
 
     folder: Path
-    cluster: Cluster
+    cluster: Cluster = field(default_factory=Cluster)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
