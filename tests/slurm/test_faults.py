@@ -27,7 +27,7 @@ from tests.workflow.conftest import copy_project
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
-STEPS = 1200
+STEPS = 1500
 OVERLAY = f"""
 scale: faulty
 seeds: [0]
@@ -96,9 +96,11 @@ class Study:
     def checkpoints(self) -> list[Path]:
         return list((self.folder / "results/faulty/checkpoints").glob("*.pt"))
 
-    def newest_checkpoint(self) -> int:
-        """When a checkpoint was written last."""
-        return max((path.stat().st_mtime_ns for path in self.checkpoints()), default=0)
+    def log_of(self, job: str) -> Path:
+        """The log of the run that a job trains."""
+        comment = next(one.comment for one in self.cluster.jobs() if one.id == job)
+        method = next(name for name in RUNS if name in comment)
+        return self.folder / f"logs/faulty/train/llama/agnews/{method}/default/seed0.log"
 
     def state(self, job: str) -> str | None:
         """What a job is at, unless it has ended."""
@@ -271,13 +273,17 @@ def test_jobs_are_submitted_when_the_controller_of_slurm_is_back(study, undistur
 def test_a_job_is_preempted_three_times(study, undisturbed):
     process = study.start()
     job = study.training(process)[0]
+    log = study.log_of(job)
     for _ in range(3):
         study.cluster.requeue(job)
         study.cluster.wait(lambda: study.state(job) == "PENDING", 60)
-        stopped = study.newest_checkpoint()
+        log.unlink()
         study.cluster.start_now(job)
-        # until it has gone on
-        study.cluster.wait(lambda since=stopped: study.newest_checkpoint() > since, 120)
+        # until it trains again: this far it has gone on from a checkpoint
+        study.cluster.wait(lambda: study.state(job) is None or log.exists(), 120)
+        time.sleep(8)
+        if study.state(job) != "RUNNING":
+            break
     study.finish(process)
     whole(study, undisturbed)
     assert study.resumed() >= 1

@@ -1,0 +1,77 @@
+"""What stands between Snakemake and Slurm, with stand-ins for Slurm's own programs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import ROOT
+
+PROGRAMS = ROOT / "workflow/slurm"
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Call a program with a stand-in behind it, a shell script; a pause takes no time."""
+
+    def run(name: str, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        for program, body in ((name, script), ("sleep", 'echo "pause $1" >> pauses')):
+            path = tmp_path / program
+            path.write_text(f"#!/bin/sh\n{body}\n")
+            path.chmod(0o755)
+        return subprocess.run(
+            [name, *arguments],
+            env={**os.environ, "PATH": f"{PROGRAMS}:{tmp_path}:{os.environ['PATH']}"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def pauses(tmp_path: Path) -> int:
+    path = tmp_path / "pauses"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_a_cancelled_job_is_in_the_state_that_the_executor_knows(call):
+    said = "4|CANCELLED by 1000\\n5|COMPLETED\\n6|CANCELLED by 0"
+    done = call("sacct", f'printf "%b\\n" "{said}"; echo "$@" >&2', "-X", "--name", "a b")
+    assert done.stdout.splitlines() == ["4|CANCELLED", "5|COMPLETED", "6|CANCELLED"]
+    assert done.stderr == "-X --name a b\n"
+
+
+AWAY = "sbatch: error: Unable to contact slurm controller (connect failure)"
+
+
+def test_what_the_controller_did_not_get_is_submitted_again(call, tmp_path):
+    script = f"""
+    if [ "$(cat pauses 2>/dev/null | wc -l)" -ge 3 ]; then echo "17 $*"; exit; fi
+    echo "{AWAY}" >&2; exit 1"""
+    done = call("sbatch", script, "--wrap", "echo 'a b'")
+    assert (done.returncode, done.stdout) == (0, "17 --wrap echo 'a b'\n")
+    assert pauses(tmp_path) == 3
+
+
+def test_after_some_minutes_it_is_given_up(call, tmp_path):
+    done = call("sbatch", f'echo "{AWAY}" >&2; exit 1')
+    assert (done.returncode, done.stderr) == (1, f"{AWAY}\n")
+    assert pauses(tmp_path) >= 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: Memory specification can not be satisfied",
+        # it may have been submitted: a second time would be twice
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+    ],
+)
+def test_what_was_refused_or_may_have_arrived_is_not_submitted_again(call, tmp_path, said):
+    done = call("sbatch", f'echo "{said}" >&2; exit 1')
+    assert (done.returncode, done.stderr) == (1, f"{said}\n")
+    assert pauses(tmp_path) == 0
