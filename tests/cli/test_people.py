@@ -30,7 +30,7 @@ def test_help_says_what_each_command_does():
 def test_check_lists_the_experiments_of_a_configuration():
     output = run("check", ROOT / "config.yaml", ROOT / "workflow/scales/demo.yaml")
     assert output.startswith("scale demo: ")
-    assert "accuracy: 108 runs" in output
+    assert "accuracy: 114 runs" in output
 
 
 def test_check_explains_what_is_wrong(tmp_path):
