@@ -52,6 +52,11 @@ def test_a_run_depends_on_its_own_estimator_and_on_no_table():
     assert "cli.py" not in found
 
 
+def test_a_run_does_not_depend_on_where_data_come_from():
+    assert "tasks/sources.py" not in fingerprint.fingerprint("gradcost.training.run")
+    assert "tasks/sources.py" in fingerprint.fingerprint("gradcost.tasks.agnews")
+
+
 def test_a_module_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match=r"gradcost\.estimators\.nothing"):
         fingerprint.fingerprint("gradcost.estimators.nothing")

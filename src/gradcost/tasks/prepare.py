@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gradcost.study.files import sha256_file, write_atomic, write_json
-from gradcost.tasks import images, sources
+from gradcost.tasks import images
 from gradcost.tasks.example import Example
 
 MANIFEST = "manifest.json"
@@ -89,6 +89,8 @@ def prepare(spec: dict[str, Any], folder: Path) -> None:
         print(f"{name}: {described[name]}")
     for what, count in fixed.overlaps.items():
         print(f"left out {what}, in which it is too: {count} examples")
+    # by name: training imports this module, and does not depend on where data come from
+    sources = import_module("gradcost.tasks.sources")
     task = {"labels": labels} if labels else {
         "scorer": module.SCORER, "new_tokens": module.NEW_TOKENS, "images": pictures,
     }  # fmt: skip
