@@ -24,7 +24,7 @@ def call(tmp_path):
             path.chmod(0o755)
         return subprocess.run(
             [name, *arguments],
-            env={**os.environ, "PATH": f"{PROGRAMS}:{tmp_path}:{os.environ['PATH']}"},
+            env={**os.environ, "PATH": f"{PROGRAMS}:{PROGRAMS}:{tmp_path}:{os.environ['PATH']}"},
             cwd=tmp_path,
             capture_output=True,
             text=True,
