@@ -150,3 +150,14 @@ def test_no_seed_is_both_screened_and_reported(demo: config.Study, table: pd.Dat
     grids = runs.plan(demo)
     assert screened == {run.seed for grid in SCREENINGS for run in grids[grid]}
     assert not screened & {run.seed for run in grids["accuracy"]}
+
+
+def test_the_laptop_scale_trains_at_the_rates_that_were_chosen() -> None:
+    laptop = config.read(ROOT / "config.yaml", ROOT / "workflow/scales/laptop.yaml")
+    table = pd.read_csv(ROOT / "workflow/scales/laptop-learning-rates.csv")
+    chosen = table[table["chosen"]]
+    assert len(chosen) == 2 * 3
+    for row in chosen.itertuples():
+        group = str(laptop.methods[str(row.method)].hyperparameters)
+        column = laptop.hyperparameters[group][str(row.task)]
+        assert (column.optimizer, column.learning_rate) == (row.optimizer, row.learning_rate)
