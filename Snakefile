@@ -88,6 +88,7 @@ onsuccess:
 
 onerror:
     profile = "slurm" if workflow.executor_plugin.name == "slurm" else "local"
-    options = failures.options(profile, [str(path) for path in workflow.configfiles])
+    overlays = [os.path.relpath(p) for p in workflow.configfiles if str(p) != "config.yaml"]
+    options = failures.options(profile, overlays)
     logger.info(failures.digest(pipeline, options).text())
     at_work.end(RESULTS)

@@ -34,7 +34,7 @@ def test_the_digest_names_log_and_command_of_each_failed_job(fresh, monkeypatch)
     data.parent.mkdir()
     data.write_text(f"{TRACE}ValueError: no column text\n")
     try:
-        bad, late = digest(pipeline, options("slurm", files)).failed
+        bad, late = digest(pipeline, options("slurm", files[1:])).failed
         assert (bad.job, bad.kind, bad.log) == (
             "data agnews",
             "bad data",

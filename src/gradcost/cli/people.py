@@ -51,7 +51,7 @@ def failures(
     except config.ConfigError as error:
         fail(str(error))
     profile = "slurm" if pipeline.study.hardware.device == "cuda" else "local"
-    options = failures.options(profile, [str(path) for path in files])
+    options = failures.options(profile, [str(path) for path in files[1:]])
     found = failures.digest(pipeline, options)
     print(found.text())
     raise typer.Exit(int(bool(found.failed)))

@@ -238,6 +238,6 @@ def _state(job: str) -> str:
     return done.stdout.strip()
 
 
-def options(profile: str, files: list[str]) -> list[str]:
-    """The options with which Snakemake works on config.yaml and the overlays after it."""
-    return ["--profile", profile, *(["--configfile", *files[1:]] if files[1:] else [])]
+def options(profile: str, overlays: list[str]) -> list[str]:
+    """The options with which Snakemake works on config.yaml and overlays."""
+    return ["--profile", profile, *(["--configfile", *overlays] if overlays else [])]
