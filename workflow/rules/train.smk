@@ -1,5 +1,4 @@
 requests = Requests(pipeline.study, Path(RESULTS))
-TRAINED = list(dict.fromkeys(run for grid in pipeline.grids.values() for run in grid))
 ON_GPU = pipeline.study.hardware.device == "cuda"
 RUN = f"{{model}}/{{task}}/{{method}}/{{setting}}/seed{{seed}}"
 TRAINING = (
@@ -22,7 +21,7 @@ rule forecast:
     threads: 2
     params:
         plan=lambda wildcards: pipeline.forecast_plan(
-            requests.steps(wildcards.model, wildcards.task, TRAINED)
+            requests.steps(wildcards.model, wildcards.task, pipeline.runs)
         ),
     message:
         "Forecasting the memory of {wildcards.model} on {wildcards.task}"

@@ -11,7 +11,6 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from gradcost.study import record
@@ -144,15 +143,11 @@ class _Reader:
             if log.exists() and not Path(output).exists() and not self._under_way(rule, names):
                 failed.append(self._failure(rule, names, output, log))
         outcomes = []
-        for run in self._runs:
+        for run in self.pipeline.runs:
             path = Path(self.pipeline.results, run.path, record.RECORD)
             if path.exists() and (found := read_json(path))["outcome"] != "completed":
                 outcomes.append((run.path, found["outcome"], found["reason"] or ""))
         return Digest(failed, outcomes)
-
-    @cached_property
-    def _runs(self) -> list[Run]:
-        return list(dict.fromkeys(run for grid in self.pipeline.grids.values() for run in grid))
 
     def _jobs(self) -> Iterator[tuple[str, tuple[str, ...], str, Path]]:
         """Rule, wildcards, output and log of each job."""
@@ -162,7 +157,7 @@ class _Reader:
         for model in self.pipeline.study.models:
             output = f"{results}/models/{model}/manifest.json"
             yield "model", (model,), output, logs / f"models/{model}.log"
-        pairs = dict.fromkeys((run.model, run.task) for run in self._runs)
+        pairs = dict.fromkeys((run.model, run.task) for run in self.pipeline.runs)
         for model, task in pairs:
             for rule, folder, suffix in (
                 ("tokens", "tokens", "/manifest.json"),
@@ -170,7 +165,7 @@ class _Reader:
             ):
                 output = f"{results}/{folder}/{model}/{task}{suffix}"
                 yield rule, (model, task), output, logs / folder / model / f"{task}.log"
-        for run in self._runs:
+        for run in self.pipeline.runs:
             names = (run.model, run.task, run.method, run.setting, str(run.seed))
             output = f"{results}/{run.path}/{record.RECORD}"
             log = logs / run.path.replace("runs/", "train/", 1)

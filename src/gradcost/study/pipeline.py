@@ -87,6 +87,11 @@ class Pipeline:
         """The runs of each experiment."""
         return runs.plan(self.study)
 
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The runs of all experiments, each once."""
+        return list(dict.fromkeys(run for grid in self.grids.values() for run in grid))
+
     @property
     def results(self) -> str:
         """The folder of this scale's results."""
