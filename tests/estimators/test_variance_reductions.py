@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcost.estimators import load
+from gradcost.estimators import Estimate, load
 from gradcost.estimators.directions import Directions, length
 from gradcost.estimators.sparse import count, largest
 from tests.estimators.problems import D, Sum, exact, flat, inner, problem, smooth
@@ -111,6 +111,68 @@ def test_away_from_the_snapshot_svrg_corrects_the_batch_by_the_same_directions(b
     torch.testing.assert_close(flat(found[1]), here - there + full)
 
 
+def test_svrg_tells_what_its_estimate_is_made_of():
+    params, _ = problem(4)
+    estimator = wrapped("svrg", "forward-mode")
+    _, state = estimator.estimate(Sum(4, 5), params, estimator.init(params), 7)
+    moved = {name: (value + 0.1).detach() for name, value in params.items()}
+    found, _ = estimator.estimate(Sum(4, 5, 3), moved, state, 8)
+    plain = load("forward-mode")
+    here, there = (plain.estimate(Sum(4, 5, 3), at, (), 8)[0] for at in (moved, params))
+    torch.testing.assert_close(found.projections, here.projections)
+    torch.testing.assert_close(found.parts["snapshot_projections"], there.projections)
+    norms = {"batch_gradient_norm": flat(here.gradient), "full_gradient_norm": flat(state[3])}
+    for name, vector in norms.items():
+        assert float(found.parts[name]) == pytest.approx(float(vector.norm()), rel=1e-6)
+
+
+class Slopes:
+    """Estimates with the given slopes along one direction, in turn."""
+
+    def __init__(self, *slopes: float) -> None:
+        self.left = [torch.tensor([slope], dtype=torch.float64) for slope in slopes]
+
+    def init(self, params):
+        return ()
+
+    def estimate(self, loss, params, state, seed):
+        slope = self.left.pop(0)
+        return Estimate(torch.tensor(0.0), {"a": slope * torch.ones(3)}, slope), state
+
+
+def stabilised(slopes, **settings):
+    """What is left of estimates with these slopes."""
+    params, _ = problem(0)
+    estimator = load("stabilised", base=Slopes(*slopes), **settings)
+    state, kept = estimator.init(params), []
+    for _ in slopes:
+        found, state = estimator.estimate(None, params, state, 0)
+        kept.append(float(found.gradient["a"][0]))
+    return kept
+
+
+def test_a_spike_is_cut_to_a_multiple_of_what_slopes_were_like_and_raises_it_little():
+    kept = stabilised([1.0, -1.0, 50.0, 50.0, -2.0], limit=3.0, decay=0.9)
+    assert kept[:2] == [1.0, -1.0]
+    assert kept[2] == pytest.approx(3.0, rel=1e-6)
+    # three steps' squares, the last of them cut to 3: (0.81 + 0.9 + 9) / (0.81 + 0.9 + 1)
+    assert kept[3] == pytest.approx(3 * math.sqrt(10.71 / 2.71), rel=1e-6)
+    assert kept[4] == -2.0
+
+
+def test_normalised_steps_are_of_one_length_whatever_the_loss_is_multiplied_by():
+    slopes = [1.0, -2.0, 0.5, 1.5]
+    kept = stabilised(slopes, how="normalise")
+    scaled = stabilised([1e6 * slope for slope in slopes], how="normalise")
+    assert kept == pytest.approx(scaled, rel=1e-5)
+
+
+@pytest.mark.parametrize("how", ["clip", "normalise"])
+def test_without_any_slope_nothing_is_divided_by_zero_and_nan_stays_nan(how):
+    assert stabilised([0.0, 0.0], how=how) == [0.0, 0.0]
+    assert math.isnan(stabilised([1.0, float("nan")], how=how)[1])
+
+
 def test_svrg_takes_snapshots_at_the_beginning_of_every_so_many_epochs():
     params, _ = problem(4)
     estimator = wrapped("svrg", "forward-mode", snapshot_every=2)
@@ -177,7 +239,7 @@ def test_sparse_estimates_stay_within_a_mask_that_is_chosen_anew(base):
     assert not torch.equal(flat(estimator.masks(grown)), mask)
 
 
-@pytest.mark.parametrize("kind", ["accumulate", "adaptive", "svrg", "sparse"])
+@pytest.mark.parametrize("kind", ["accumulate", "adaptive", "svrg", "sparse", "stabilised"])
 def test_no_variance_reduction_changes_a_parameter(kind):
     params, _ = problem(1)
     before = flat(params)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradcost.results.tidy import Tidy, aggregate
 from gradcost.study import record
 from gradcost.study.runs import Run
@@ -115,6 +117,16 @@ for _family, _estimator in (
             "SignZO", "zo", (59.0, 60.0, 64.0), 2.0, 0.0136, 610_000, 95, "sign",
             estimator=_estimator,
         )  # fmt: skip
+MODELS = {"tiny": "tiny Llama", "small": "small Llama", "large": "large Llama"}
+# setting -> label; what it adds to the accuracy in points, and a factor of the noise of slopes
+SETTINGS = {
+    "default": ("default", 0.0, 1.0),
+    "wide": ("wide", 0.0, 1.0),
+    "more": ("n = 50", 3.0, 0.5),
+    "less": ("n = 1", -4.0, 2.0),
+    "adamw": ("AdamW", -1.0, 6.0),
+    "sgd": ("SGD", 1.0, 1.0),
+}
 TASKS = {"r8-4": ("Reuters topics", "agnews", 0.0), "ng-4": ("20 Newsgroups", None, -3.5)}
 SEEDS = (0, 1, 2)
 
@@ -124,6 +136,7 @@ def presentation(
     tasks: tuple[str, ...] = tuple(TASKS),
     settings: tuple[str, ...] = ("default",),
     seeds: tuple[int, ...] = SEEDS,
+    models: tuple[str, ...] = ("tiny",),
 ) -> dict[str, Any]:
     """What the Snakefile makes from the configuration."""
     return {
@@ -137,10 +150,11 @@ def presentation(
         "tasks": [
             {"name": name, "label": TASKS[name][0], "paper": TASKS[name][1]} for name in tasks
         ],
-        "models": [{"name": "tiny", "label": "tiny Llama"}],
-        "settings": list(settings),
+        "models": [{"name": name, "label": MODELS[name]} for name in models],
+        "settings": [{"name": name, "label": SETTINGS[name][0]} for name in settings],
         "runs": [
-            {"model": "tiny", "task": task, "method": method, "setting": setting, "seed": seed}
+            {"model": model, "task": task, "method": method, "setting": setting, "seed": seed}
+            for model in models
             for task in tasks
             for method in methods
             for setting in settings
@@ -160,7 +174,8 @@ def write_run(
 ) -> Path:
     """Write a valid record and history; `final` is the last validation accuracy in percent."""
     fake = METHODS[run["method"]]
-    shift = TASKS[run["task"]][2]
+    _, better, noise = SETTINGS[run["setting"]]
+    shift = TASKS[run["task"]][2] + better + 2.0 * list(MODELS).index(run["model"])
     test = (fake.test[run["seed"]] + shift) / 100
     top = test - 0.05 if final is None else final / 100
     taken = {"completed": steps, "diverged": steps // 3, "out-of-memory": 0}[outcome]
@@ -172,13 +187,23 @@ def write_run(
         phase = sum(map(ord, run["task"] + fake.label.split("-")[-1])) + 7 * run["seed"]
         wobble = 0.012 * math.sin(0.13 * step + phase) if 0 < step < taken else 0.0
         reached = MAJORITY + (top - MAJORITY) * (1 - math.exp(-step / fake.speed)) + wobble
+        draw = np.random.default_rng([run["seed"], step]).standard_normal(2)
+        slope = noise * (1 + 3 * math.exp(-step / 80)) * draw[0]
+        size = abs(slope) if fake.family != "bp" else 1 + 3 * math.exp(-step / 80)
+        window = (fake.method.get("variance_reduction") or {}).get("window", 1)
+        svrg = "snapshot_every" in (fake.method.get("variance_reduction") or {})
         rows["step"].append(step)
+        rows["updates"].append(step // window)
         rows["examples"].append(16 * step)
         rows["forward_equivalents"].append(fake.forwards * step)
         rows["training_seconds"].append(fake.seconds * step * (1 + 0.04 * run["seed"]))
         rows["loss"].append(1.386 * math.exp(-step / 200) if step else None)
-        rows["gradient_norm"].append(1.0 if step else None)
-        rows["projections"].append([0.5] if step and fake.family != "bp" else [])
+        rows["gradient_norm"].append(28.0 * size / window**0.5 if step else None)
+        rows["gradient_mean"].append(0.8 * size / window**0.5 if step else None)
+        rows["projections"].append([slope] if step and fake.family != "bp" else [])
+        rows["snapshot_projections"].append([slope + 0.2 * draw[1]] if step and svrg else None)
+        rows["batch_gradient_norm"].append(28.0 * size if step and svrg else None)
+        rows["full_gradient_norm"].append(90.0 if step and svrg else None)
         rows["validation_loss"].append(1.2 if evaluated else None)
         rows["validation_accuracy"].append(
             (top if step == taken else reached) if evaluated else None

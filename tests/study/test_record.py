@@ -27,6 +27,9 @@ def example(**changes) -> tuple[record.Record, object]:
     rows = {name: [0, 1, 2] for name in ("step", "examples")}
     rows |= {name: [0.0, 1.5, 3.0] for name in ("forward_equivalents", "training_seconds")}
     rows |= {"loss": [None, 1.0, float("nan")], "gradient_norm": [None, 1.0, float("inf")]}
+    rows |= {"gradient_mean": [None, 0.1, 0.2], "updates": [0, 0, 1]}
+    rows |= {"snapshot_projections": [None, [0.5], []]}
+    rows |= {key: [None, 2.0, 3.0] for key in ("batch_gradient_norm", "full_gradient_norm")}
     rows |= {"projections": [[], [0.5, -0.5], [float("nan"), 1.0]]}
     rows |= {name: [0.5, None, 0.6] for name in ("validation_loss", "validation_accuracy")}
     history = record.history_table(rows)

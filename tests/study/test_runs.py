@@ -92,7 +92,7 @@ def test_a_setting_may_train_all_parameters_in_place_of_adapters():
         (
             "methods__bp_vanilla__variance_reduction",
             {"kind": "adaptive"},
-            "chooses directions, and backprop has none",
+            "goes by directions, and backprop has none",
         ),
         (
             "methods__zo_vanilla__estimator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -43,12 +43,15 @@ class Estimate:
         projections: (n,), the directional derivative along each direction: the jvp of
             forward mode, the projected gradient of zeroth order. Empty for backprop.
         due: whether the parameters are to be updated now; not while gradients accumulate.
+        parts: scalars and vectors that the estimate is made of, for those who look into a
+            method: see the wrapper that fills them.
     """
 
     loss: Tensor
     gradient: dict[str, Tensor]
     projections: Tensor
     due: bool = True
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Estimator(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gradcost.estimators.base import LossFn, Params, State
+from gradcost.estimators.base import Estimate, LossFn, Params, State
 from gradcost.estimators.svrg import Svrg
 
 
@@ -31,7 +31,7 @@ class PublishedSvrgForwardMode(Svrg):
         base_state: State,
         seed: int,
         step: int,
-    ) -> dict[str, Tensor]:
+    ) -> Estimate:
         """The batch's estimate at the snapshot, which the parameters become."""
         for name, value in params.items():
             value.copy_(snapshot[name])

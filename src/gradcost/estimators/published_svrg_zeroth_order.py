@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gradcost.estimators.base import LossFn, Params, State
+from gradcost.estimators.base import Estimate, LossFn, Params, State
 from gradcost.estimators.svrg import Svrg
 
 
@@ -26,6 +26,6 @@ class PublishedSvrgZerothOrder(Svrg):
         base_state: State,
         seed: int,
         step: int,
-    ) -> dict[str, Tensor]:
+    ) -> Estimate:
         """The batch's estimate at the current parameters."""
         return super().control(loss, params, dict(params), base_state, seed, step)

@@ -11,6 +11,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from gradcost.estimators.base import Estimate, Estimator, FiniteSumLoss, LossFn, Params, State
+from gradcost.estimators.directions import length
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Svrg:
     Cost: two estimates a step, and an epoch of them at each snapshot. Memory: two more
     copies of the parameters.
 
-    The loss must know the training set: see `FiniteSumLoss`.
+    The loss must know the training set: see `FiniteSumLoss`. An estimate's `parts` are
+    `snapshot_projections`, (n,), the slopes at s along the step's directions, and the norms
+    |g_b(w; v)| and |m|: `batch_gradient_norm` and `full_gradient_norm`.
 
     Attributes:
         base: any estimator.
@@ -61,9 +64,16 @@ class Svrg:
         found, state_here = self.base.estimate(loss, params, base_state, seed)
         control = self.control(loss, params, snapshot, base_state, seed, step)
         gradient = {
-            name: value - control[name] + full[name] for name, value in found.gradient.items()
+            name: value - control.gradient[name] + full[name]
+            for name, value in found.gradient.items()
         }
-        return replace(found, gradient=gradient), (state_here, step + 1, snapshot, full)
+        parts = {
+            "snapshot_projections": control.projections,
+            "batch_gradient_norm": length(found.gradient),
+            "full_gradient_norm": length(full),
+        }
+        found = replace(found, gradient=gradient, parts=parts)
+        return found, (state_here, step + 1, snapshot, full)
 
     def control(
         self,
@@ -73,9 +83,9 @@ class Svrg:
         base_state: State,
         seed: int,
         step: int,
-    ) -> dict[str, Tensor]:
+    ) -> Estimate:
         """The batch's estimate at the snapshot, g_b(s; v)."""
-        return self.base.estimate(loss, snapshot, base_state, seed)[0].gradient
+        return self.base.estimate(loss, snapshot, base_state, seed)[0]
 
     def _full(
         self,

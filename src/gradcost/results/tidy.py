@@ -60,6 +60,7 @@ class Row:
     setting: str
     label: str
     family: str
+    setting_label: str = ""
 
     @property
     def key(self) -> str:
@@ -118,13 +119,16 @@ class Tidy:
         return [
             Row(
                 method["name"],
-                setting,
-                method["label"] if setting == "default" else f"{method['label']} ({setting})",
+                setting["name"],
+                method["label"]
+                if setting["name"] == "default"
+                else f"{method['label']} ({setting['label']})",
                 method["family"],
+                setting["label"],
             )
             for method in self.presentation["methods"]
             for setting in self.presentation["settings"]
-            if (method["name"], setting) in present
+            if (method["name"], setting["name"]) in present
         ]
 
     @property
@@ -180,7 +184,7 @@ def aggregate(
         records: run folders (or the `record.json` in them); one that does not exist is a
             run whose outcome is `missing`.
         presentation: `experiment`, `title`, `scale`; `models`, `tasks` and `methods` with
-            `name` and `label` (methods also `family`, tasks also `paper`); `settings`; and
+            `name` and `label` (methods also `family`, tasks also `paper`), and `settings`; and
             `runs`, each with `model`, `task`, `method`, `setting` and `seed`. Its order is
             the order of tables and figures.
         out: gets `runs.parquet`, `history.parquet` and, last, `manifest.json`.

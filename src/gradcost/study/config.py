@@ -283,6 +283,10 @@ class Budget(Entry):
 class Setting(Entry):
     """A named departure from the defaults, merged over them for the runs that use it."""
 
+    label: str | None = Field(None, description="In tables and figures; default: its name")
+    methods: list[Name] | None = Field(
+        None, description="The methods that it is for; default: all", min_length=1
+    )
     hyperparameters: dict[str, Any] = {}
     estimator: dict[str, Any] = {}
     variance_reduction: dict[str, Any] = Field({}, description="For methods that have one")
@@ -576,6 +580,12 @@ def _faults(study: Study) -> Iterator[str]:
         datasets = [*_modules("tasks", "\nLABELS = "), *_modules("tasks", "\nSCORER = ")]
         if task.dataset not in datasets:
             yield unknown(f"tasks.{name}.dataset", task.dataset, datasets, "dataset")
+    for name, setting in study.settings.items():
+        for index, entry in enumerate(setting.methods or []):
+            if entry not in study.methods:
+                yield unknown(
+                    f"settings.{name}.methods.{index}", entry, list(study.methods), "method"
+                )
     for name, model in study.models.items():
         if model.pretraining:
             for key in ("corpora", "labelled"):

@@ -241,7 +241,7 @@ class Pipeline:
                 {"name": n, "label": study.methods[n].label, "family": study.methods[n].family}
                 for n in grid.methods
             ],
-            "settings": grid.settings,
+            "settings": [{"name": n, "label": study.settings[n].label or n} for n in grid.settings],
             "runs": [asdict(run) for run in self.grids[experiment]],
         }
 

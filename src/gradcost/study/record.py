@@ -27,7 +27,7 @@ from gradcost.study.files import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 RECORD, HISTORY_FILE = "record.json", "history.parquet"
 Outcome = Literal["completed", "diverged", "out-of-memory"]
 
@@ -39,7 +39,12 @@ HISTORY: dict[str, tuple[str, bool, str]] = {
     "training_seconds": ("float64", False, "wall time of training steps so far"),
     "loss": ("float64", True, "of the step's batch, as the estimator reports it"),
     "gradient_norm": ("float64", True, "Euclidean norm of the gradient estimate"),
+    "gradient_mean": ("float64", True, "mean absolute component of the gradient estimate"),
+    "updates": ("int64", False, "updates of the parameters so far"),
     "projections": ("list<double>", True, "directional derivatives; empty for backprop"),
+    "snapshot_projections": ("list<double>", True, "of SVRG: the same at the snapshot"),
+    "batch_gradient_norm": ("float64", True, "of SVRG: of the batch's own estimate"),
+    "full_gradient_norm": ("float64", True, "of SVRG: of the full gradient at the snapshot"),
     "validation_loss": ("float64", True, "mean cross-entropy, where it was evaluated"),
     "validation_accuracy": ("float64", True, "share of right answers, where it was evaluated"),
 }
@@ -146,7 +151,7 @@ class Machine(_Part):
 class Record(_Part):
     """Everything that happened in a run."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     run: RunName
     spec: dict[str, Any] = Field(description="Everything that can change the numbers")
     inputs: Inputs

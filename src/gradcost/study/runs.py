@@ -61,7 +61,7 @@ def runs_of(study: Study, experiment: Experiment) -> list[Run]:
 
     As in the paper's Table 3: tasks about images are for the models that see, and the others
     for those that do not; label words are for classes, so on tasks whose answer is text there
-    is no such run.
+    is no such run, and none where a setting is for other methods.
     """
     return [
         Run(model, task, method, setting, seed)
@@ -74,6 +74,7 @@ def runs_of(study: Study, experiment: Experiment) -> list[Run]:
             and answers_in_text(study.tasks[task].dataset)
         )
         for setting in experiment.settings
+        if method in (study.settings[setting].methods or [method])
         for seed in (experiment.seeds or study.seeds)
     ]
 
@@ -384,8 +385,8 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
         )
     if kind == "backprop" and reduction in _ALONG_DIRECTIONS:
         yield (
-            f"methods.{run.method}.variance_reduction.kind = {reduction!r}: chooses directions, "
-            "and backprop has none; use forward-mode or zeroth-order"
+            f"methods.{run.method}.variance_reduction.kind = {reduction!r}: goes by "
+            "directions, and backprop has none; use forward-mode or zeroth-order"
         )
     if kind == "zeroth-order-in-place":
         plain = column.optimizer in ("sgd", "sign") and not column.momentum
@@ -396,4 +397,6 @@ def _conflicts(study: Study, run: Run, where: str) -> Iterator[str]:
             )
 
 
-_ALONG_DIRECTIONS = {"adaptive", "sparse", "published-adaptive", "published-sparse"}
+_ALONG_DIRECTIONS = {
+    *("adaptive", "sparse", "stabilised", "published-adaptive", "published-sparse"),
+}

@@ -26,6 +26,7 @@ class Progress:
     """
 
     step: int = 0
+    updates: int = 0
     seconds: float = 0.0
     estimator: Any = ()
     evaluations: float = 0.0
@@ -93,8 +94,11 @@ class Loop:
         facts = {
             "loss": float(found.loss),
             "gradient_norm": found.gradient_norm(),
+            "gradient_mean": found.gradient_mean(),
             "projections": found.projections.double().tolist(),
+            **{name: value.double().tolist() for name, value in found.parts.items()},
         }
+        progress.updates += found.updated
         progress.step, progress.estimator = number, state
         progress.diverged = _not_finite(number, facts)
         look = number % self.evaluate_every == 0 or number == self.steps
@@ -113,6 +117,7 @@ class Loop:
     def _record(self, progress: Progress, facts: dict[str, Any]) -> None:
         progress.add_row(
             step=progress.step,
+            updates=progress.updates,
             examples=progress.step * self.batch_size,
             forward_equivalents=progress.evaluations * self.evaluation_cost,
             training_seconds=progress.seconds,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,17 +18,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a step saw: the loss, the slopes (n,), and the gradient or, in place, its norm."""
+    """What a step saw: the loss, the slopes (n,), and the gradient or, in place, its norm.
+
+    `parts` are the estimate's, and `updated` says whether the parameters were.
+    """
 
     loss: Tensor
     projections: Tensor
     gradient: dict[str, Tensor] | Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+    updated: bool = True
 
     def gradient_norm(self) -> float:
         """The Euclidean norm of the gradient estimate, before any clipping."""
         if isinstance(self.gradient, Tensor):
             return float(self.gradient)
         return float(nn.utils.get_total_norm(self.gradient.values()))
+
+    def gradient_mean(self) -> float | None:
+        """The mean absolute component of the gradient estimate; None in place."""
+        if isinstance(self.gradient, Tensor):
+            return None
+        size = sum(value.numel() for value in self.gradient.values())
+        return float(nn.utils.get_total_norm(self.gradient.values(), norm_type=1.0)) / size
 
 
 class EstimateThenUpdate:
@@ -54,9 +67,11 @@ class EstimateThenUpdate:
     ) -> tuple[Facts, Any]:
         """Estimate the gradient of `loss`, and update if it is due, or `always`."""
         found, state = self.estimator.estimate(loss, self.params, state, seed)
-        if found.due or always:
+        due = found.due or always
+        if due:
             self._update(found.gradient)
-        return Facts(found.loss, found.projections, found.gradient), state
+        facts = Facts(found.loss, found.projections, found.gradient, found.parts, due)
+        return facts, state
 
     def rehearse(self) -> None:
         """Update along nothing, so that the optimiser's state takes its memory."""
