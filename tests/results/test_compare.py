@@ -138,3 +138,45 @@ def test_the_target_is_common_and_a_late_method_does_not_reach_it(data: Tidy) ->
     slow = compare.reach(data, column, rows["zo-vanilla"], goal)
     assert slow.reached == 0
     assert pd.isna(slow.training_seconds)
+
+
+def test_a_run_has_converged_within_a_point_of_its_own_steady_state(data: Tidy) -> None:
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    for key in ("bp-vanilla", "zo-vanilla"):
+        steps = []
+        for _, run in data.curves(column, rows[key]).groupby("seed"):
+            evaluated = run.dropna(subset=["validation_accuracy"])
+            goal = evaluated["validation_accuracy"].tail(3).mean() - 0.01
+            steps.append(evaluated.loc[evaluated["validation_accuracy"] >= goal, "step"].iloc[0])
+        found = compare.plateau(data, column, rows[key])
+        assert (found.step, found.reached, found.n) == (sorted(steps)[1], 3, 3)
+        assert found.forward_equivalents == pytest.approx(METHODS[key].forwards * found.step)
+    # the worse method is at its own plateau, and never at the common target
+    assert compare.reach(data, column, rows["zo-vanilla"], 61.0).reached == 0
+
+
+def test_a_run_that_stalls_at_the_start_has_converged_before_its_first_step(data: Tidy) -> None:
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    history = data.history.copy()
+    stalled = history["method"] == "zo-vanilla"
+    evaluated = stalled & history["validation_accuracy"].notna()
+    history.loc[evaluated, "validation_accuracy"] = 0.25
+    one = Tidy(data.runs, history, data.presentation)
+    assert compare.plateau(one, column, rows["zo-vanilla"]).training_seconds == 0.0
+    assert compare.plateau(one, column, rows["bp-vanilla"]).training_seconds > 0.0
+
+
+def test_a_run_that_did_not_complete_has_no_plateau(tmp_path: Path) -> None:
+    data = study(tmp_path, FAILURES)
+    rows = {row.key: row for row in data.rows}
+    first, second = data.columns
+    some = compare.plateau(data, first, rows["bp-vanilla"])
+    assert (some.reached, some.n) == (2, 3)
+    few = compare.plateau(data, first, rows["fmad-vanilla"])
+    assert (few.reached, few.n) == (1, 3)
+    assert pd.isna(few.step)
+    none = compare.plateau(data, second, rows["zo-multiple"])
+    assert (none.reached, none.n) == (0, 3)
+    assert pd.isna(none.training_seconds)
+    arrivals = compare.arrivals(data, first, rows["bp-vanilla"])
+    assert arrivals["step"].isna().tolist() == [False, True, False]

@@ -174,6 +174,8 @@ def test_a_diverged_run_keeps_its_history_and_leaves_the_curves(tmp_path: Path) 
     assert of_run["step"].max() == 100
     row = next(row for row in data.rows if row.key == "fmad-vanilla")
     assert set(data.curves(data.columns[0], row)["seed"]) == {1}
+    every = data.curves(data.columns[0], row, completed=False)
+    assert every.groupby("seed")["step"].max().to_dict() == {0: 100, 1: 300, 2: 100}
 
 
 def test_a_setting_is_a_row_of_its_own(tmp_path: Path) -> None:

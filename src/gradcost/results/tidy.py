@@ -168,10 +168,13 @@ class Tidy:
         cell = _select(self.runs, self._runs, column, row).set_index("seed").sort_index()
         return cell[cell["outcome"] == "completed"] if completed else cell
 
-    def curves(self, column: Column, row: Row) -> pd.DataFrame:
-        """The histories of the completed runs of a method on a task, by seed and step."""
+    def curves(self, column: Column, row: Row, *, completed: bool = True) -> pd.DataFrame:
+        """The histories of a method's runs on a task, by seed and step.
+
+        Of the completed runs; or of all, each up to where it got.
+        """
         history = _select(self.history, self._histories, column, row)
-        seeds = self.cell(column, row, completed=True).index
+        seeds = self.cell(column, row, completed=completed).index
         return history[history["seed"].isin(seeds)].sort_values(["seed", "step"])
 
 
