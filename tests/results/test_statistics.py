@@ -13,8 +13,11 @@ from gradcost.results.statistics import (
     first_reach,
     median_of_reached,
     paired,
+    running_median,
+    running_quantiles,
     steady_state,
     summarise,
+    window,
 )
 
 numbers = st.floats(-1e6, 1e6)
@@ -110,3 +113,28 @@ def test_first_reach_takes_the_first_evaluation_at_or_above_the_target() -> None
 )
 def test_a_seed_that_never_arrives_is_later_than_all(values: list[float], median: float) -> None:
     assert median_of_reached(values) == pytest.approx(median, nan_ok=True)
+
+
+def test_a_running_median_stands_where_its_window_is_full() -> None:
+    values = pd.Series([1.0, 2.0, 90.0, 4.0, 5.0], index=[10, 20, 30, 40, 50])
+    found = running_median(values, 3)
+    assert found.dropna().to_dict() == {20: 2.0, 30: 4.0, 40: 5.0}
+    assert running_median(values, 1).tolist() == values.tolist()
+    # of a series that is shorter than the window, all that there is
+    assert running_median(values, 11).tolist() == [4.0] * 5
+
+
+def test_running_quantiles_are_of_all_that_lies_in_the_window() -> None:
+    at = [3, 1, 1, 2, 2, 3]  # two seeds, in any order
+    values = [30.0, 10.0, 11.0, 20.0, 21.0, 31.0]
+    found = running_quantiles(at, values, 1.0, (0.0, 0.5, 1.0), points=2)
+    assert found.index.tolist() == [1.5, 2.5]
+    assert found.loc[1.5].tolist() == [10.0, 15.5, 21.0]
+    assert found.loc[2.5].tolist() == [20.0, 25.5, 31.0]
+    whole = running_quantiles(at, values, 100.0, (0.0, 1.0))
+    assert whole.loc[2.0].tolist() == [10.0, 31.0]
+    assert running_quantiles([], [], 1.0, (0.5,)).empty
+
+
+def test_the_window_grows_with_the_run() -> None:
+    assert [window(steps) for steps in (20, 300, 9000)] == [5, 6, 180]

@@ -1,5 +1,7 @@
 """Statistics over seeds: means with intervals, paired differences, steady states, targets.
 
+And over the steps of a run: running medians and quantiles of what is noise step by step.
+
 All functions are pure and unit-free: accuracies come in and go out as shares.
 """
 
@@ -14,6 +16,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 LAST = 3  # evaluations that make up a steady state
+WINDOWS = 50  # of a running statistic, in the longest run that it is compared with
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,52 @@ def median_of_reached(values: Sequence[float] | pd.Series[float]) -> float:
         return float("nan")
     middle = float(array[(array.size - 1) // 2 : array.size // 2 + 1].mean())
     return middle if np.isfinite(middle) else float("nan")
+
+
+def window(steps: int) -> int:
+    """Over how many steps a running statistic goes, if the longest run has `steps`."""
+    return max(5, steps // WINDOWS)
+
+
+def running_median(values: pd.Series[float], width: int) -> pd.Series[float]:
+    """The median of `width` values around each; NaN where they are not all there.
+
+    So it begins and ends half a window within the series. One of fewer values than `width`
+    has the median of what is there.
+    """
+    needed = width if len(values) >= width else 1
+    return values.rolling(width, center=True, min_periods=needed).median()
+
+
+def running_quantiles(
+    at: Sequence[float],
+    values: Sequence[float],
+    width: float,
+    levels: Sequence[float],
+    points: int = 150,
+) -> pd.DataFrame:
+    """Quantiles of all values that lie within half a `width` of each of some points.
+
+    Args:
+        at: where each value lies, such as its step, in any order; several may lie together,
+            as those of several seeds and directions do.
+        points: at most how many, evenly spread from the first half window to the last.
+
+    Returns:
+        A row for each point, which is the index, and a column for each of `levels`.
+    """
+    order = np.argsort(at, kind="stable")
+    places, sorted_values = np.asarray(at, dtype=float)[order], np.asarray(values, float)[order]
+    if places.size == 0:
+        return pd.DataFrame(columns=list(levels), dtype=float)
+    low, high = places[0] + width / 2, places[-1] - width / 2
+    middle = (places[0] + places[-1]) / 2
+    centres = np.linspace(low, high, points) if low < high else np.array([middle])
+    starts = np.searchsorted(places, centres - width / 2, side="left")
+    stops = np.searchsorted(places, centres + width / 2, side="right")
+    rows = {
+        centre: np.quantile(sorted_values[start:stop], levels)
+        for centre, start, stop in zip(centres, starts, stops, strict=True)
+        if start < stop
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(levels))
