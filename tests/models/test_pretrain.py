@@ -11,6 +11,7 @@ from gradcost.models import pretrain, store
 from gradcost.study.files import read_json
 
 SPEC = {
+    "architecture": "llama",
     "corpora": ["made"],
     "labelled": ["made"],
     "vocabulary": 300,

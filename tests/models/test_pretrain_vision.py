@@ -20,9 +20,10 @@ from tests.runs import small_spec
 
 COLOURS = ("red", "blue", "green")
 SPEC = {
-    "corpora": ["made"], "labelled": [], "vocabulary": 300, "hidden": 32, "intermediate": 64,
-    "layers": 1, "heads": 2, "length": 60, "batch_labelled": 6, "batch_plain": 0, "steps": 200,
-    "learning_rate": 5e-3, "threads": 1, "seed": 0,
+    "architecture": "llama", "corpora": ["made"], "labelled": [], "vocabulary": 300,
+    "hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, "length": 60,
+    "batch_labelled": 6, "batch_plain": 0, "steps": 200, "learning_rate": 5e-3,
+    "threads": 1, "seed": 0,
     "vision": {"image_size": 16, "patch": 4, "layers": 1, "hidden": 32, "heads": 2},
 }  # fmt: skip
 

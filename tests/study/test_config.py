@@ -161,6 +161,28 @@ def test_a_fault_is_named_with_its_path_its_value_and_what_is_valid(valid, path,
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"architecture": "berd"}, ["architecture = 'berd'", "did you mean 'bert'?"]),
+        (
+            {"architecture": "bert", "vision": {"image_size": 8, "patch": 4, "layers": 1,
+                                                "hidden": 8, "heads": 1}},
+            ["vision is of a Qwen2-VL", "leave out architecture, or vision"],
+        ),
+        ({"labelled": []}, ["batch_labelled needs corpora in labelled"]),
+        ({"corpora": ["r9"]}, ["pretraining.corpora.0 = 'r9': no such task"]),
+    ],
+)  # fmt: skip
+def test_a_small_model_that_cannot_be_trained_is_named(changes, expected):
+    demo = yaml.safe_load((ROOT / "workflow/scales/demo.yaml").read_text())
+    merged = config.merge(yaml.safe_load((ROOT / "config.yaml").read_text()), demo)
+    message = fault(config.merge(merged, {"models": {"small-llama": {"pretraining": changes}}}))
+    assert "models.small-llama.pretraining" in message
+    for part in expected:
+        assert part in message
+
+
 def test_the_policies_of_checkpointing_are_those_that_the_closed_form_knows():
     known = set(get_args(closed_form.Checkpointing))
     assert set(get_args(config.Checkpointing)) == known | {"none"}

@@ -9,7 +9,7 @@ come out of a slow machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from torch import Tensor
 from gradcost.study import small
 from gradcost.study.seeds import derive
 
-TOPIC, END, PAD = "<topic>", "<end>", "<pad>"
+TOPIC = "<topic>"
+SPECIAL = {"pad_token": "<pad>", "eos_token": "<end>"}
+"""Those of a model that writes, by what transformers calls them."""
 _PROGRESS_EVERY = 200
 
 
@@ -36,9 +38,9 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
 
     logging.disable_progress_bar()
     torch.set_num_threads(spec["threads"])
-    texts = {name: _corpus(corpora[name]) for name in spec["corpora"]}
+    texts = {name: read(corpora[name]) for name in spec["corpora"]}
     plain = [text for pairs in texts.values() for text, _ in pairs]
-    tokenizer = train_tokenizer(plain, spec, [PAD, END, TOPIC])
+    tokenizer = train_tokenizer(plain, spec["vocabulary"], SPECIAL, [TOPIC])
     torch.manual_seed(derive(spec["seed"], "initialisation"))
     fields = small.config(spec) | {
         "vocab_size": len(tokenizer), "bos_token_id": None,
@@ -53,14 +55,29 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
     tokenizer.save_pretrained(folder)
 
 
-def _corpus(spec: dict[str, Any]) -> list[tuple[str, str]]:
+def read(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    """The texts of a corpus, each with its label.
+
+    Args:
+        spec: data spec of a task.
+    """
     module = import_module(f"gradcost.tasks.{spec['dataset'].replace('-', '_')}")
     pairs: list[tuple[str, str]] = module.corpus(spec["source"])
     return pairs
 
 
-def train_tokenizer(texts: list[str], spec: dict[str, Any], special: list[str]) -> Any:
-    """A byte-level BPE tokenizer of `texts`, whose special tokens begin with pad and end."""
+def train_tokenizer(
+    texts: list[str], vocabulary: int, special: Mapping[str, str], others: Sequence[str] = ()
+) -> Any:
+    """A byte-level BPE tokenizer of `texts`.
+
+    Args:
+        texts: what it learns from.
+        vocabulary: the number of its tokens, special ones included.
+        special: special tokens by what transformers calls them, such as `pad_token`. They have
+            the first numbers, in their order.
+        others: more tokens that no text is ever split into.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -68,15 +85,14 @@ def train_tokenizer(texts: list[str], spec: dict[str, Any], special: list[str]) 
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=spec["vocabulary"],
-        special_tokens=special,
+        vocab_size=vocabulary,
+        special_tokens=[*special.values(), *others],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    pad, end, *others = special
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=pad, eos_token=end, additional_special_tokens=others
+        tokenizer_object=tokenizer, **special, additional_special_tokens=list(others)
     )
 
 

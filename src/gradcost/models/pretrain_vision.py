@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcost.models.pretrain import END, PAD, fit, train_tokenizer
+from gradcost.models.pretrain import SPECIAL, fit, train_tokenizer
 from gradcost.models.vision import ImageProcessor
 from gradcost.study import small
 from gradcost.study.seeds import derive
@@ -53,7 +53,7 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
     torch.set_num_threads(spec["threads"])
     pairs = [pair for name in spec["corpora"] for pair in _corpus(corpora[name])]
     texts = [f"{one.prompt}\n {one.answer}" for one, _ in pairs]
-    tokenizer = train_tokenizer(texts, spec, [PAD, END, *_SIGHT.values()])
+    tokenizer = train_tokenizer(texts, spec["vocabulary"], SPECIAL, list(_SIGHT.values()))
     tokenizer.chat_template = _TEMPLATE
     torch.manual_seed(derive(spec["seed"], "initialisation"))
     fields = small.config(spec)

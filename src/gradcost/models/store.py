@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcost.models import wheels
 from gradcost.study.files import read_json, sha256_file, write_json
+from gradcost.study.pretraining import trainer
 
 MANIFEST = "manifest.json"
 
@@ -29,9 +30,8 @@ def prepare(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: Pa
         ValueError: if a wheel is not the one of the configuration, or holds no model.
     """
     if "pretraining" in spec:
-        # by name: models of text do not depend on those that see
-        kind = "pretrain_vision" if spec["pretraining"].get("vision") else "pretrain"
-        import_module(f"gradcost.models.{kind}").pretrain(spec["pretraining"], corpora, folder)
+        module = import_module(trainer(spec["pretraining"]))
+        module.pretrain(spec["pretraining"], corpora, folder)
         identity = _hashes(folder)
     elif "folder" in spec["source"]:
         identity = _hashes(Path(spec["source"]["folder"]))

@@ -149,11 +149,14 @@ class Vision(Entry):
 
 
 class Pretraining(Entry):
-    """A small language model that the pipeline itself trains: a Llama or, to see, a Qwen2-VL."""
+    """A small model that the pipeline itself trains: of language or, with `vision`, a Qwen2-VL."""
 
+    architecture: Literal["llama", "bert", "roberta"] = Field(
+        "llama", description="Of a model without `vision`; the encoders learn masked tokens"
+    )
     corpora: list[Name] = Field(description="The tasks whose training text it reads", min_length=1)
     labelled: list[Name] = Field(
-        [], description="Those of `corpora` of which it also learns `text <topic> label`"
+        [], description="Those of `corpora` of which it also learns the label after the text"
     )
     vocabulary: Count
     hidden: Count
@@ -170,6 +173,16 @@ class Pretraining(Entry):
     learning_rate: Positive
     threads: Count = Field(1, description="CPU threads; they change the last bits")
     seed: Annotated[int, Ge(0)] = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Pretraining:
+        if self.vision and self.architecture != "llama":
+            raise PydanticCustomError(
+                "vision", "vision is of a Qwen2-VL: leave out architecture, or vision"
+            )
+        if self.batch_labelled and not (self.labelled or self.vision):
+            raise PydanticCustomError("labelled", "batch_labelled needs corpora in labelled")
+        return self
 
 
 class Lora(Entry):

@@ -21,6 +21,7 @@ from typing import Any
 
 from gradcost.study import config, fingerprint, runs
 from gradcost.study.files import digest, write_json
+from gradcost.study.pretraining import trainer
 from gradcost.study.runs import Run
 
 Plan = dict[str, Any]
@@ -139,8 +140,7 @@ class Pipeline:
         datasets = sorted({_dataset(spec["dataset"]) for spec in corpora.values()})
         modules = ["gradcost.models.store", *datasets]
         if pretraining:
-            kind = "pretrain_vision" if pretraining.vision else "pretrain"
-            modules.append(f"gradcost.models.{kind}")
+            modules.append(trainer(pretraining.model_dump()))
         return self._plan(
             "model" if pretraining else "data",
             modules,

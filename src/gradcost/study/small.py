@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# What of an encoder's shape is not common to all.
+_ENCODERS: dict[str, dict[str, Any]] = {
+    "bert": {"type_vocab_size": 2},
+    "roberta": {"type_vocab_size": 1, "layer_norm_eps": 1e-5},
+}
+
 
 def config(pretraining: Mapping[str, Any]) -> dict[str, Any]:
-    """That of a Llama or, with `vision`, of a Qwen2-VL; without its special tokens.
+    """That of its `architecture` or, with `vision`, of a Qwen2-VL; without its special tokens.
 
     Args:
         pretraining: fields of `gradcost.study.config.Pretraining`.
@@ -18,10 +24,14 @@ def config(pretraining: Mapping[str, Any]) -> dict[str, Any]:
         "intermediate_size": pretraining["intermediate"],
         "num_hidden_layers": pretraining["layers"],
         "num_attention_heads": pretraining["heads"],
-        "num_key_value_heads": pretraining["heads"],
         "max_position_embeddings": 4 * pretraining["length"],
     }
-    vision = pretraining.get("vision")
+    architecture, vision = pretraining["architecture"], pretraining.get("vision")
+    if architecture in _ENCODERS:
+        # the positions of RoBERTa begin after that of the pad token, whose number is 1
+        common["max_position_embeddings"] += 2 * (architecture == "roberta")
+        return {"model_type": architecture, **common, **_ENCODERS[architecture]}
+    common["num_key_value_heads"] = pretraining["heads"]
     if vision is None:
         return {"model_type": "llama", **common, "tie_word_embeddings": True}
     # a pair of numbers each turns by the place in time, the row and the column
