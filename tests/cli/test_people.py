@@ -49,7 +49,7 @@ def test_show_tells_a_record_in_short_and_refuses_a_bad_one(tmp_path):
     assert "m / t / x / default / seed 0" in output
     assert "diverged (step 2: loss = nan)" in output
     (tmp_path / "record.json").write_text("{}")
-    assert "is not a record of schema 3" in run("show", tmp_path, code=2)
+    assert "is not a record of schema 4" in run("show", tmp_path, code=2)
 
 
 def test_why_names_what_differs_and_nothing_else(tmp_path):

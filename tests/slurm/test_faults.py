@@ -43,6 +43,7 @@ models:
   llama:
     label: Llama
     source: {{folder: LLAMA}}
+report: [accuracy]
 experiments:
   accuracy:
     models: [llama]

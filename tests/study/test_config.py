@@ -48,9 +48,15 @@ def test_every_scale_is_valid():
     assert config.read(ROOT / "config.yaml").scale == "paper"
     assert SCALES
     for overlay in SCALES:
-        study = config.read(ROOT / "config.yaml", overlay)
-        assert study.scale == overlay.stem
+        # the whole of a scale's experiments is laid over the scale
+        whole = overlay.stem.startswith("full-")
+        below = [overlay.with_stem(overlay.stem.removeprefix("full-"))] if whole else []
+        study = config.read(ROOT / "config.yaml", *below, overlay)
+        assert study.scale == overlay.stem.removeprefix("full-")
         assert runs.plan(study)
+        if whole:
+            screenings = {name for name in study.experiments if name.startswith("learning-rates")}
+            assert set(study.experiments) - set(study.standing) == screenings
 
 
 @pytest.mark.parametrize(
@@ -96,6 +102,7 @@ def test_every_scale_is_valid():
             ["bp-vanila"],
             ["experiments.accuracy.methods.0 = 'bp-vanila'", "did you mean 'bp-vanilla'?"],
         ),
+        ("report", ["accurracy"], ["report.0 = 'accurracy'", "did you mean 'accuracy'?"]),
         ("experiments.accuracy.tasks", ["agnew"], ["did you mean 'agnews'?"]),
         ("experiments.accuracy.figures", ["costs"], ["no such figure", "did you mean 'cost'?"]),
         ("tasks.boolq.dataset", "bolq", ["no such dataset", "did you mean 'boolq'?"]),
@@ -205,7 +212,7 @@ def test_all_faults_are_told_at_once(valid):
 
 
 def test_a_setting_that_does_not_fit_is_found_before_any_run(valid):
-    bad = change(valid, "settings", {"default": {}, "high": {"lora": {"rank": 0}}})
+    bad = change(valid, "settings.high", {"lora": {"rank": 0}})
     bad["experiments"]["accuracy"]["settings"] = ["default", "high"]
     assert "settings.high.lora.rank = 0" in fault(bad)
 

@@ -31,6 +31,7 @@ models:
     source: {{folder: {llama}}}
 hyperparameters:
   bp-vanilla: {{agnews: {{learning_rate: 1.0e-2}}}}
+report: [accuracy]
 experiments:
   accuracy:
     models: [llama]

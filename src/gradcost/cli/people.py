@@ -27,9 +27,13 @@ def check(
         grids = pipeline.grids
     except config.ConfigError as error:
         fail(str(error))
-    print(f"scale {pipeline.study.scale}: {len(set().union(*grids.values()))} runs")
-    for name, grid in grids.items():
-        print(f"  {name}: {len(grid)} runs. {pipeline.study.experiments[name].title}")
+    in_report = {run for name in pipeline.standing for run in grids[name]}
+    print(f"scale {pipeline.study.scale}: {len(in_report)} runs for the report")
+    others = [name for name in grids if name not in pipeline.standing]
+    for name in [*pipeline.standing, *others]:
+        when = ", when asked for" if name in others else ""
+        title = pipeline.study.experiments[name].title
+        print(f"  {name}: {len(grids[name])} runs{when}. {title}")
 
 
 @app.command(rich_help_panel=PEOPLE)

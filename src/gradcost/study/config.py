@@ -324,7 +324,6 @@ class Experiment(Entry):
     screening: str | None = Field(
         None, description="The CSV of candidate learning rates by which its rates were chosen"
     )
-    on_request: bool = Field(False, description="No part of the report: runs when asked for")
 
 
 class Hardware(Entry):
@@ -408,6 +407,11 @@ class Study(Entry):
     experiments: dict[Name, Experiment] = Field(
         description="In an overlay, null for one that this scale does not have"
     )
+    report: list[Name] | None = Field(
+        None,
+        description="The experiments of the report; the others run when asked for by name. "
+        "Default: all",
+    )
     accounting: dict[Name, Sheet] = Field({}, description="What is priced, and not run")
 
     @field_validator("experiments", mode="before")
@@ -416,6 +420,11 @@ class Study(Entry):
         if not isinstance(given, dict):
             return given
         return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def standing(self) -> list[str]:
+        """The experiments that belong to the report."""
+        return list(self.experiments) if self.report is None else self.report
 
 
 def load(config: Mapping[str, Any]) -> Study:
@@ -586,6 +595,9 @@ def _faults(study: Study) -> Iterator[str]:
                 if entry not in modules:
                     path = f"experiments.{name}.{kind}.{index}"
                     yield unknown(path, entry, modules, kind.rstrip("s"))
+    for index, name in enumerate(study.standing):
+        if name not in study.experiments:
+            yield unknown(f"report.{index}", name, list(study.experiments), "experiment")
     yield from _cluster_faults(study.cluster)
     for name, sheet in study.accounting.items():
         yield from sheet_faults(study, sheet, f"accounting.{name}.")

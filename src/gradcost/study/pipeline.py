@@ -106,7 +106,7 @@ class Pipeline:
     @property
     def standing(self) -> list[str]:
         """The experiments that belong to the report; the others run when asked for by name."""
-        return [name for name, grid in self.study.experiments.items() if not grid.on_request]
+        return self.study.standing
 
     def records(self, experiment: str) -> list[str]:
         """The records of an experiment's runs."""

@@ -94,8 +94,7 @@ def plan(study: Study) -> dict[str, list[Run]]:
     grids = {name: runs_of(study, grid) for name, grid in study.experiments.items()}
     runs = dict.fromkeys(run for grid in grids.values() for run in grid)
     # what is on request may be another machine's
-    standing = {run for name, grid in grids.items() if not study.experiments[name].on_request
-                for run in grid}  # fmt: skip
+    standing = {run for name in study.standing for run in grids[name]}
     faults = [fault for run in runs for fault in _faults(study, run)]
     faults += [fault for run in runs if run in standing for fault in _not_for(study, run)]
     faults += _too_long(study, dict.fromkeys((run.model, run.task) for run in runs))
