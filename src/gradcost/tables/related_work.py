@@ -8,7 +8,7 @@ from gradcost.results import paper
 from gradcost.results.tidy import Tidy
 from gradcost.tables import latex
 
-COLUMNS = r"@{}lccc>{\raggedright\arraybackslash}p{0.4\linewidth}@{}"
+COLUMNS = r"@{}lccc>{\raggedright\arraybackslash}p{0.34\linewidth}@{}"
 HEADER = [r"Study & time & memory & computation & contribution \\"]
 # what Table 1 asks of a study -> the column of the runs that answers it for this one
 MEASURES = {
@@ -21,24 +21,24 @@ MEASURES = {
 def render(data: Tidy) -> str:
     """A line a study; what this one measured is read from the runs."""
     cells = paper.table().query("table == '1'")
-    body: list[list[str] | str] = []
+    lines = []
     for name, of_study in cells.groupby("row", sort=False):
         first = of_study.iloc[0]
-        body.append(
+        lines.append(
             [
                 latex.escape("The paper" if name == "this-paper" else first["row_label"]),
                 *(_tick(paper.number("1", str(name), measure) == 1) for measure in MEASURES),
-                latex.escape(of_study.set_index("column").loc["contribution", "note"]),
+                _text(of_study.set_index("column").loc["contribution", "note"]),
             ]
         )
-    body += [r"\midrule", _this_study(data)]
-    return latex.tabular(COLUMNS, HEADER, body)
+    body = latex.grouped(lines, range(len(lines)))  # apart: a contribution takes several lines
+    return latex.tabular(COLUMNS, HEADER, [*body, r"\midrule", _this_study(data)])
 
 
 def _this_study(data: Tidy) -> list[str]:
     trained = data.runs[(data.runs["family"] != "none") & (data.runs["outcome"] == "completed")]
     measured = [_measured(trained[column]) for column in MEASURES.values()]
-    return ["This study", *map(_tick, measured), latex.escape(_extent(data, trained))]
+    return ["This study", *map(_tick, measured), _text(_extent(data, trained))]
 
 
 def _measured(values: pd.Series[float]) -> bool:
@@ -56,3 +56,8 @@ def _extent(data: Tidy, trained: pd.DataFrame) -> str:
 
 def _tick(yes: bool) -> str:
     return "yes" if yes else latex.DASH
+
+
+def _text(words: object) -> str:
+    """Escaped, without a break before a percent sign."""
+    return latex.escape(words).replace(r" \%", r"~\%")
