@@ -131,8 +131,8 @@ def test_spot_checks(table: str, row: str, column: str, expected: float) -> None
 def test_a_reader_of_the_paper_finds_each_cell_as_it_stands_there() -> None:
     numbers = paper.table().set_index(["table", "row", "column"])
 
-    def cell(*key: str) -> tuple[str, str, str]:
-        found = numbers.loc[key]
+    def cell(table: str, row: str, column: str) -> tuple[str, str, str]:
+        found = numbers.loc[(table, row, column)]
         return found["row_label"], found["column_label"], found["printed"]
 
     for column in ("agnews", "agnews-gap"):
