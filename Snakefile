@@ -58,9 +58,18 @@ rule all:
     localrule: True
 
 
-include: "workflow/rules/data.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/train.smk"
+if pipeline.study.published:
+
+    include: "workflow/rules/published.smk"
+
+else:
+
+    include: "workflow/rules/data.smk"
+    include: "workflow/rules/models.smk"
+    include: "workflow/rules/train.smk"
+    include: "workflow/rules/prices.smk"
+
+
 include: "workflow/rules/accounting.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/report.smk"

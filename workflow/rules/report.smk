@@ -1,6 +1,26 @@
+import glob
+
+
+rule contents:
+    output:
+        f"{REPORTS}/contents.tex",
+    log:
+        f"{LOGS}/contents.log",
+    localrule: True
+    conda:
+        "../../envs/gradcost.yaml"
+    params:
+        plan=pipeline.contents_plan(),
+    message:
+        "Writing what the report is of"
+    shell:
+        "python -m gradcost contents --plan {params.plan} --out {output} > {log} 2>&1"
+
+
 rule report:
     input:
-        tex="reports/report.tex",
+        tex=["reports/report.tex", *sorted(glob.glob("reports/parts/*.tex"))],
+        contents=rules.contents.output,
         scale=[path for path in [f"reports/{pipeline.study.scale}.tex"] if os.path.exists(path)],
         artefacts=[pipeline.artefacts(experiment) for experiment in pipeline.standing],
         accounting=pipeline.accounting_artefacts,

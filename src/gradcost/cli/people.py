@@ -37,6 +37,35 @@ def check(
 
 
 @app.command(rich_help_panel=PEOPLE)
+def publish(
+    files: Annotated[
+        list[Path], typer.Argument(help="config.yaml and the overlays to merge over it, in order.")
+    ],
+) -> None:
+    """Pack the records of a study's report into reports/published, from which it can be remade."""
+    from gradcost.results import published
+    from gradcost.study import config
+    from gradcost.study.pipeline import Pipeline
+
+    try:
+        pipeline = Pipeline(config.read(*files))
+        runs = dict.fromkeys(run for name in pipeline.standing for run in pipeline.grids[name])
+    except config.ConfigError as error:
+        fail(str(error))
+    results, pack = Path(pipeline.results), Path(pipeline.pack)
+    others = [path for path in pipeline.computed if Path(path).exists()]
+    missing = published.pack(
+        results,
+        [run.path for run in runs],
+        [Path(p).relative_to(results).as_posix() for p in others],
+        pack,
+    )
+    print(f"{pack}: {len(runs) - len(missing)} records, {pack.stat().st_size / 1e6:.1f} MB")
+    for run in missing:
+        print(f"  without {run}, which is in the report as missing")
+
+
+@app.command(rich_help_panel=PEOPLE)
 def failures(
     files: Annotated[
         list[Path] | None,

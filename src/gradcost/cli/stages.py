@@ -168,6 +168,34 @@ def forecast(
     write_json(out, requests.make(given["steps"], processes))
 
 
+@app.command(rich_help_panel=STAGES)
+def unpack(
+    pack: Annotated[Path, typer.Option(help="The file of published records.")],
+    results: Annotated[Path, typer.Option(help="The folder of the scale's results.")],
+    out: Out,
+) -> None:
+    """Put published records where those of runs would be."""
+    from gradcost.results import published
+    from gradcost.study.files import write_atomic
+
+    try:
+        count = published.unpack(pack, results)
+    except published.BadPack as error:
+        fail(str(error))
+    write_atomic(out, lambda path: path.write_text(f"{count} records of {pack}\n"))
+
+
+@app.command(rich_help_panel=STAGES)
+def contents(plan: PlanFile, out: Out) -> None:
+    """Write what the report is of."""
+    given = _verified(plan)
+    from gradcost.study.files import write_atomic
+    from gradcost.tables import contents
+
+    text = contents.render(given["records"])
+    write_atomic(out, lambda path: path.write_text(text))
+
+
 Data = Annotated[
     list[Path],
     typer.Option(help="The manifest of an experiment's tidy tables, a CSV file, or all sheets."),

@@ -413,6 +413,9 @@ class Study(Entry):
         "Default: all",
     )
     accounting: dict[Name, Sheet] = Field({}, description="What is priced, and not run")
+    published: bool = Field(
+        False, description="Make the report of the records in reports/published, and run nothing"
+    )
 
     @field_validator("experiments", mode="before")
     @classmethod

@@ -96,12 +96,26 @@ class Pipeline:
     @property
     def results(self) -> str:
         """The folder of this scale's results."""
-        return f"results/{self.study.scale}"
+        return f"results/{self._name}"
 
     @property
     def reports(self) -> str:
         """The folder of this scale's tables, figures and report."""
-        return f"reports/{self.study.scale}"
+        return f"reports/{self._name}"
+
+    @property
+    def _name(self) -> str:
+        return self.study.scale + ("-published" if self.study.published else "")
+
+    @property
+    def pack(self) -> str:
+        """The published records of this scale."""
+        return f"reports/published/{self.study.scale}.zip"
+
+    @property
+    def unpacked(self) -> str:
+        """What says that the published records are where others' would be."""
+        return f"{self.results}/unpacked"
 
     @property
     def standing(self) -> list[str]:
@@ -109,7 +123,9 @@ class Pipeline:
         return self.study.standing
 
     def records(self, experiment: str) -> list[str]:
-        """The records of an experiment's runs."""
+        """The records of an experiment's runs, or what says that those published are there."""
+        if self.study.published:
+            return [self.unpacked]
         return [f"{self.results}/{run.path}/record.json" for run in self.grids[experiment]]
 
     def artefacts(self, experiment: str) -> list[str]:
@@ -184,6 +200,21 @@ class Pipeline:
         presentation = self.presentation(experiment)
         return self._plan("results", ["gradcost.results.tidy"], presentation=presentation)
 
+    def contents_plan(self) -> str:
+        """The plan of what the report is of."""
+        places = {name: f"experiments/{name}/manifest.json" for name in self.standing}
+        places |= self._parts
+        records = {
+            name: os.path.relpath(Path(self.results, place), self.reports)
+            for name, place in places.items()
+        }
+        return self._plan("results", ["gradcost.tables.contents"], records=records)
+
+    @property
+    def _parts(self) -> dict[str, str]:
+        """Parts of the report that are of no experiment, and what they are made from."""
+        return {"accounting": "accounting"} if self.study.accounting else {}
+
     def artefact_plan(self, kind: str, name: str) -> str:
         """The plan of a table or figure; `kind` is `tables` or `figures`, or a package therein."""
         module = f"gradcost.{kind}.{name.replace('-', '_')}"
@@ -197,6 +228,11 @@ class Pipeline:
     def sheets(self) -> list[str]:
         """The sheets of prices."""
         return [f"{self.results}/accounting/{name}.json" for name in self.study.accounting]
+
+    @property
+    def computed(self) -> list[str]:
+        """What is computed beside runs, and published with their records."""
+        return self.sheets
 
     def sheet_plan(self, name: str) -> str:
         """The plan of pricing a sheet."""

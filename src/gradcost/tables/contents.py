@@ -1,0 +1,39 @@
+"""What a report is of: its experiments, and where their records are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gradcost.results import paper
+
+# sections of the report -> experiments, of which one is enough
+SECTIONS = {
+    "sizes": ("encoders", "model-size", "perturbation-budget", "lora-rank"),
+    "directions": ("direction-variance", "direction-distributions"),
+    "failure-modes": ("optimizers", "svrg", "signzo"),
+    "open-questions": (
+        "full-parameter", "width-depth", "forward-optimizers", "structured-directions",
+        "checkpointing",
+    ),
+}  # fmt: skip
+
+
+def render(records: Mapping[str, str]) -> str:
+    r"""`\defstanding{name}{path}` for each part of the report, and what the prose has of the paper.
+
+    Args:
+        records: experiment (or `accounting`, `theory`, `claims`) -> its records, from the
+            folder of the report.
+    """
+    lines = [rf"\defstanding{{{name}}}{{{path}}}" for name, path in records.items()]
+    lines += [
+        rf"\defstanding{{{section}}}{{}}"
+        for section, experiments in SECTIONS.items()
+        if any(name in records for name in experiments)
+    ]
+    found = {
+        "window": paper.number("C", "fmad-accumulate", "window"),
+        "length": paper.number("B", "agnews", "length"),
+    }
+    lines += [rf"\defresult{{paper/{name}}}{{{value:g}}}" for name, value in found.items() if value]
+    return "\n".join(lines) + "\n"
