@@ -33,6 +33,18 @@ def test_the_hash_of_a_module_is_that_of_its_statements(tmp_path, text, same):
     assert (fingerprint._hash(one) == fingerprint._hash(other)) is same
 
 
+def test_data_that_are_called_after_a_module_are_part_of_it(tmp_path):
+    module = tmp_path / "paper.py"
+    module.write_text("x = 1\n")
+    found = [fingerprint._hash(module)]
+    for name in ("paper.csv", "paper_text.csv", "papers.csv", "paper.txt"):
+        (tmp_path / name).write_text("1\n")
+        fingerprint._hash.cache_clear()
+        found.append(fingerprint._hash(module))
+    assert len(set(found[:3])) == 3
+    assert found[2] == found[3] == found[4]
+
+
 def test_docstrings_of_classes_and_functions_do_not_count(tmp_path):
     one, other = tmp_path / "one.py", tmp_path / "other.py"
     one.write_text("class A:\n    def f(self):\n        return 1\n")

@@ -2,7 +2,8 @@
 
 A stage's fingerprint maps each first-party module in its import closure to a hash of the
 module's syntax tree without docstrings. Comments, blank lines and docstrings change
-nothing; everything else does. Modules that a stage imports by name at run time (a run's
+nothing; everything else does. Data that lie beside a module and are called after it, such
+as `paper.csv` and `paper_text.csv` of `paper.py`, are part of it. Modules that a stage imports by name at run time (a run's
 estimator, a task's dataset) stand in no import statement and are passed as extra roots.
 """
 
@@ -106,7 +107,12 @@ def _hash(path: Path) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             # a docstring, or any bare string: a statement without effect
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+    found = hashlib.sha256(ast.dump(tree).encode())
+    for data in sorted(path.parent.glob(f"{path.stem}*")):
+        own = data.stem == path.stem or data.stem.startswith(f"{path.stem}_")
+        if own and data.suffix in (".csv", ".json"):
+            found.update(data.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def _is_text(statement: ast.stmt) -> bool:
