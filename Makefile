@@ -28,8 +28,8 @@ full-demo: $(ready) ## all experiments at demo scale, twenty-five minutes on two
 
 published: $(ready) ## the reports of the records that are in the repository, without training, in a minute
 	@envs/latex.sh
-	$(snakemake) --configfile $(demo-in-full) --config published=true
-	$(snakemake) --configfile workflow/scales/laptop.yaml --config published=true
+	$(snakemake) --configfile $(demo-in-full) --config published=True
+	$(snakemake) --configfile workflow/scales/laptop.yaml --config published=True
 
 # Without LaTeX everything else can still be tested. Each worker takes one thread: there is a worker
 # for every core, up to a number whose copies of torch any machine can hold.
