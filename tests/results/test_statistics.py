@@ -137,4 +137,4 @@ def test_running_quantiles_are_of_all_that_lies_in_the_window() -> None:
 
 
 def test_the_window_grows_with_the_run() -> None:
-    assert [window(steps) for steps in (20, 300, 9000)] == [5, 6, 180]
+    assert [window(steps) for steps in (20, 300, 9000)] == [5, 15, 450]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import curve, majority
-from gradcost.figures.style import GREY, WIDTH, legend, log_x, look, seeds_text, styled
+from gradcost.figures.curves import STRATEGIES, curve, majority
+from gradcost.figures.notes import band_text, note
+from gradcost.figures.style import GREY, WIDTH, legend, log_x, look, styled
 from gradcost.results.tidy import Tidy
 
 X = {
@@ -17,7 +18,6 @@ X = {
     "forward_equivalents": "forward-equivalents",
     "training_seconds": "training time [s]",
 }
-STRATEGIES = ("vanilla", "checkpointing", "multiple")
 
 
 @styled
@@ -43,8 +43,6 @@ def draw(data: Tidy) -> Figure:
         else:
             axes.set_xlim(left=0)
     legend(figure, rows)
-    figure.supxlabel(
-        f"line: mean of {seeds_text(data, rows)}; band: lowest to highest seed",
-        fontsize=7.5, color=GREY,
-    )  # fmt: skip
+    text = note(data, rows, band_text(data, rows), value=None)
+    figure.supxlabel(text, fontsize=7.5, color=GREY)
     return figure

@@ -3,20 +3,22 @@
 A family (BP, FMAD, ZO) has a hue and a line style, a strategy (vanilla, multiple, ...) a
 tone and a marker, so that no two methods are told apart by colour alone; as published, the
 marker is hollow. The hues and tones are Paul Tol's medium-contrast scheme, made for
-colour-blind readers and for grey print.
+colour-blind readers and for grey print. Settings of one method go from light to dark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
@@ -45,6 +47,8 @@ _STRATEGIES = {  # strategy -> tone, marker
     "mezo": (0, "*"),
     "signzo": (1, "<"),
     "in-place": (1, "H"),
+    "clipped": (1, "d"),
+    "normalised": (0, "p"),
     "segments": (1, "p"),
     "nested": (1, "h"),
     "selective": (0, "d"),
@@ -59,6 +63,16 @@ _DASHES_OF_BP: dict[str, Any] = {
     "selective": (0, (8, 2)),
     "offload": (0, (8, 2, 1.2, 2)),
 }
+_DARKEST = {"bp": "#00203F", "fmad": "#4D3B00", "zo": "#4A1A28", "none": "#1A1A1A"}
+_SCALE: tuple[tuple[Any, str], ...] = (  # dashes and markers of settings, from light to dark
+    ("-", "o"),
+    ((0, (5, 1.6)), "s"),
+    ((0, (2.2, 1.1)), "^"),
+    ((0, (6, 1.3, 1.2, 1.3)), "D"),
+    ((0, (1, 1)), "v"),
+    ((0, (9, 2)), "P"),
+    ((0, (6, 1.3, 1.2, 1.3, 1.2, 1.3)), "X"),
+)
 _RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -86,6 +100,7 @@ _RC: dict[Any, Any] = {
     "lines.linewidth": 1.3,
     "legend.frameon": False,
     "figure.dpi": 100,
+    "savefig.dpi": 300,  # of what is rasterised within a vector file
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "gradcost",
@@ -117,6 +132,41 @@ def look(row: Row) -> Look:
     return Look(color, dark, face, linestyle, marker, order)
 
 
+Line = tuple[Row, Look]  # what is drawn of a row, under the row's label
+
+
+def plain(rows: Iterable[Row]) -> list[Line]:
+    """Every method as it is drawn everywhere."""
+    return [(row, look(row)) for row in rows]
+
+
+def apart(rows: Iterable[Row]) -> list[Line]:
+    """Methods of one family in their own tones and markers, with a dash of its own for each."""
+    return [
+        (row, replace(look(row), linestyle=_SCALE[order % len(_SCALE)][0]))
+        for order, row in enumerate(rows)
+    ]
+
+
+def scale(rows: Sequence[Row], family: str | None = None) -> list[Line]:
+    """Rows of one family that have an order, such as numbers of directions, light to dark.
+
+    Each has a dash and a marker of its own, too.
+    """
+    light, dark = _TONES[family or rows[0].family] if rows else ("", "")
+    anchors = [to_rgb(color) for color in (light, dark, _DARKEST[family or rows[0].family])]
+    places = np.linspace(0, 1, len(rows)) if len(rows) > 2 else (0.0, 0.6)
+    lines: list[Line] = []
+    for order, (row, place) in enumerate(zip(rows, places, strict=False)):
+        parts = zip(*anchors, strict=True)
+        color = to_hex([float(np.interp(place, (0, 0.6, 1), part)) for part in parts])
+        dashes, marker = _SCALE[order % len(_SCALE)]
+        # the marker's edge shows on light tones
+        edge = dark if place < 0.6 else color
+        lines.append((row, Look(color, edge, color, dashes, marker, 2.4 + 0.05 * order)))
+    return lines
+
+
 def context() -> AbstractContextManager[None]:
     """The style as a context: nothing outside of it changes, and nothing outside changes it."""
     return mpl.rc_context({**dict(mpl.rcParamsDefault), **_RC, "backend": "agg"})
@@ -144,16 +194,20 @@ def handle(style: Look, label: str, *, line: bool = True) -> Line2D:
 
 def legend(figure: Figure, rows: Iterable[Row]) -> None:
     """One legend for the whole figure, above it, with a column for each family."""
-    families = _by_family(rows)
-    height = max(map(len, families), default=0)
+    legend_columns(figure, [plain(of_family) for of_family in by_family(rows)])
+
+
+def legend_columns(figure: Figure, columns: Sequence[Sequence[Line]]) -> None:
+    """One legend for the whole figure, above it, with these columns."""
+    height = max(map(len, columns), default=0)
     handles = []
-    for of_family in families:
-        handles += [handle(look(row), row.label) for row in of_family]
-        handles += [_BLANK] * (height - len(of_family))
+    for lines in columns:
+        handles += [handle(style, row.label) for row, style in lines]
+        handles += [_BLANK] * (height - len(lines))
     figure.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=max(1, len(families)),
+        ncols=max(1, len(columns)),
         handlelength=3.0,
         columnspacing=3.0,
         labelspacing=0.35,
@@ -163,13 +217,14 @@ def legend(figure: Figure, rows: Iterable[Row]) -> None:
 def legend_beside(figure: Figure, rows: Iterable[Row]) -> None:
     """One legend of markers for the whole figure, on its right, with a gap between families."""
     handles: list[Line2D] = []
-    for of_family in _by_family(rows):
+    for of_family in by_family(rows):
         handles += [_BLANK] * bool(handles)
         handles += [handle(look(row), row.label, line=False) for row in of_family]
     figure.legend(handles=handles, loc="outside right center", handlelength=1.2, labelspacing=0.45)
 
 
-def _by_family(rows: Iterable[Row]) -> list[list[Row]]:
+def by_family(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows of each family, in the order in which families come."""
     families: dict[str, list[Row]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gradcost.figures.curves import curve, majority
-from gradcost.figures.style import GREY, WIDTH, Look, handle, log_x, look, seeds_text, styled
+from gradcost.figures.notes import band_text, note
+from gradcost.figures.style import GREY, WIDTH, Look, handle, log_x, look, styled
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 
@@ -69,10 +70,8 @@ def draw(data: Tidy) -> Figure:
         axes.set_xlabel(f"computation [{unit}FLOP]")
     log_x(grid[-1, 0])
     _legend(figure, references, [*chain(*panels.values())])
-    figure.supxlabel(
-        f"line: mean of {seeds_text(data, drawn)}; band: lowest to highest seed",
-        fontsize=7.5, color=GREY,
-    )  # fmt: skip
+    text = note(data, drawn, band_text(data, drawn), value=None)
+    figure.supxlabel(text, fontsize=7.5, color=GREY)
     return figure
 
 

@@ -6,7 +6,9 @@ at the end of training; a run that did not complete has none and is shown by its
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -261,3 +263,27 @@ def departures(data: Tidy) -> dict[Row, list[Row]]:
 def by_name(data: Tidy, key: str) -> Row | None:
     """The row of a method in its default setting, if the experiment has it."""
     return next((row for row in data.rows if row.key == key), None)
+
+
+def estimator(data: Tidy, row: Row) -> dict[str, Any]:
+    """The settings of a row's estimator, defaults included; empty if no run has a record."""
+    return _settings(data, row, "estimator")
+
+
+def directions(data: Tidy, row: Row) -> int | None:
+    """Along how many directions a step looks; None without any, or without a record."""
+    return estimator(data, row).get("perturbations")
+
+
+def window(data: Tidy, row: Row) -> int | None:
+    """How many steps there are from one update to the next; None without a record."""
+    if not estimator(data, row):
+        return None
+    return int(_settings(data, row, "variance_reduction").get("window", 1))
+
+
+def _settings(data: Tidy, row: Row, column: str) -> dict[str, Any]:
+    runs = data.runs
+    of_row = (runs["method"] == row.method) & (runs["setting"] == row.setting)
+    known = runs.loc[of_row, column].dropna()
+    return json.loads(known.iloc[0]) if len(known) else {}

@@ -16,7 +16,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 LAST = 3  # evaluations that make up a steady state
-WINDOWS = 50  # of a running statistic, in the longest run that it is compared with
+WINDOWS = 20  # of a running statistic, in the longest run that it is compared with
 
 
 @dataclass(frozen=True)
