@@ -104,6 +104,17 @@ def interval(summary: Summary | None) -> str:
     return f"[{signed(low)}, {signed(high)}]"
 
 
+def difference(summary: Summary | None) -> str:
+    """A paired difference and its interval; bold where that excludes zero, a dash for None."""
+    if summary is None:
+        return DASH
+    text = signed(summary.mean)
+    if summary.sign:
+        # \boldmath for the sign, which is mathematics
+        text = rf"\textbf{{\boldmath {text}}}"
+    return text if summary.interval is None else f"{text} {interval(summary)}"
+
+
 def extent(summary: Summary | None) -> str:
     """The interval of an accuracy in brackets; a dash if there is none."""
     if summary is None or summary.interval is None:
