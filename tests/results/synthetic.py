@@ -140,7 +140,7 @@ def presentation(
 ) -> dict[str, Any]:
     """What the Snakefile makes from the configuration."""
     return {
-        "experiment": "main",
+        "experiment": "accuracy",
         "title": "Accuracy and cost",
         "scale": "demo",
         "methods": [

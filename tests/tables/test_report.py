@@ -35,6 +35,7 @@ from gradcost.tables import (
     numbers,
     provenance,
     related_work,
+    say,
     variance_reductions,
 )
 from gradcost.tables.accounting import bounds, computation, memory_breakdown
@@ -60,7 +61,7 @@ def lay_out(data: Tidy, root: Path) -> Path:
         "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
         "numbers": numbers, "provenance": provenance, "variance-reductions": variance_reductions,
         "accuracy-variance": accuracy_variance, "convergence-cost": convergence_cost,
-        "related-work": related_work,
+        "related-work": related_work, "say": say,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -193,9 +194,12 @@ def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
     defined = set(numbers.results(study(tmp_path / "runs")))
     priced = priced_numbers.results(accounting(tmp_path / "sheets"))
     defined |= {f"accounting/{name}" for name in priced}
+    defined |= set(say.results(study(tmp_path / "runs")))
+    defined |= {f"say/accuracy/{part}" for part in say.SAID["accuracy"]}
     defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", contents.render({})))
     for source in SOURCES.rglob("*.tex"):
         used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}
-        own = {f"say/{source.stem}"}  # a part of one experiment, which has its own numbers
+        # a part of one experiment has its own numbers
+        own = {f"say/{source.stem}{part}" for part in ("", "/setup", "/outcomes")}
         own |= {name for name in used if name.startswith(("theory/", "claims/"))}
         assert used <= defined | own, source.name
