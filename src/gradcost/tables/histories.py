@@ -63,7 +63,7 @@ def ratio(left: pd.Series[float], right: pd.Series[float]) -> Summary | None:
     seeds = left.index.intersection(right.index)
     pairs = pd.DataFrame({"left": left.loc[seeds], "right": right.loc[seeds]})
     pairs = pairs[(pairs > 0).all(axis=1)]
-    return summarise(np.log(pairs["left"] / pairs["right"]))
+    return summarise((pairs["left"] / pairs["right"]).map(np.log))
 
 
 def times(summary: Summary | None, *, prose: bool = False) -> str:

@@ -52,6 +52,7 @@ def _growth(data: Tidy, rows: list[Row]) -> str:
         for row in rows
         if (other := references.bp(data, row)) is not None
         and (growth := gap_growth(data, first, last, row, other)) is not None
+        and growth.interval is not None
     }
     if not found:
         return ""
