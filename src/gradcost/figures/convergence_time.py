@@ -23,7 +23,7 @@ def draw(data: Tidy) -> Figure:
     """
     rows = data.trained
     text = note(
-        data, rows, f"marker: median of {seeds_text(data, rows)}; bar: first to last to arrive",
+        data, rows, _marker_text(data, rows),
         f"own plateau: {compare.PLATEAU_POINTS:g} point below the mean of a run's last accuracies",
         value=None,
     )  # fmt: skip
@@ -52,12 +52,19 @@ def draw(data: Tidy) -> Figure:
     first = grid[0, 0]
     if any(line.get_xdata().size for axes in grid.ravel() for line in axes.lines):
         low, high = first.get_xlim()
-        room = max(high / low, 3.0) ** 0.6  # for words beside the last marker
+        room = max(high / low, 3.0) ** 0.5  # for words beside the last marker
         first.set_xlim(low, high * room)
         log_x(first)
     else:
         first.set_xticks([])
     return figure
+
+
+def _marker_text(data: Tidy, rows: list[Row]) -> str:
+    seeds = seeds_text(data, rows)
+    if seeds == "no run completed":
+        return seeds
+    return f"marker: median of {seeds}; bar: first to last to arrive"
 
 
 def _arrival(

@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gradcost.figures.notes import band_text, note, unfinished
-from gradcost.figures.sheet import nothing, panels, sheet
+from gradcost.figures.sheet import lowest, nothing, panels, sheet
 from gradcost.figures.style import GREY, Line, Look, by_family, log_x, log_y, plain
 from gradcost.results import compare
 from gradcost.results.statistics import running_median, window
 from gradcost.results.tidy import Column, Row, Tidy
 
+MAJORITY = "majority class"
 TIME = "training time [s]"
 STRATEGIES = ("vanilla", "checkpointing", "multiple")  # that tell the families apart
 
@@ -63,19 +64,18 @@ def majority(axes: Axes, data: Tidy, column: Column, *, label: bool) -> None:
     axes.set_ylim(bottom=min(axes.get_ylim()[0], share - 3), auto=None)
     if label:
         axes.annotate(
-            "majority class", (1, share), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+            MAJORITY, (1, share), xycoords=("axes fraction", "data"), xytext=(-2, 2),
             textcoords="offset points", ha="right", fontsize=7, color=GREY,
         )  # fmt: skip
 
 
-def accuracy(
-    axes: Axes, data: Tidy, column: Column, lines: Sequence[Line], x: str, *, label: bool = False
-) -> None:
+def accuracy(axes: Axes, data: Tidy, column: Column, lines: Sequence[Line], x: str) -> None:
     """A panel of validation accuracy, with the majority class and runs that ended early.
+
+    The first panel of a figure says which line is the majority class.
 
     Args:
         x: `step`, from 0, or another column of the history, on a logarithmic axis.
-        label: whether to say which line is the majority class.
     """
     for row, style in lines:
         curve(axes, data.curves(column, row), style, x)
@@ -84,7 +84,10 @@ def accuracy(
     if not axes.lines:
         nothing(axes)
         return
-    majority(axes, data, column, label=label)
+    labelled = any(
+        text.get_text() == MAJORITY for other in axes.figure.axes for text in other.texts
+    )
+    majority(axes, data, column, label=not labelled)
     _scale_x(axes, x)
 
 
@@ -171,10 +174,11 @@ def by_time(data: Tidy, lines: Sequence[Line], legend: Sequence[Sequence[Line]])
     text = note(data, rows, band_text(data, rows))
     figure, places = panels(len(data.columns), legend=legend, note=text)
     for axes, column in zip(places, data.columns, strict=True):
-        accuracy(axes, data, column, lines, "training_seconds", label=axes is places[0])
+        accuracy(axes, data, column, lines, "training_seconds")
         axes.set_title(column.label, loc="left")
         first = axes.get_subplotspec().is_first_col()  # type: ignore[union-attr]
         axes.set_ylabel("validation accuracy [%]" if first else "")
+    for axes in lowest(places):
         axes.set_xlabel(TIME)
     return figure
 
@@ -189,8 +193,9 @@ def running_by_time(data: Tidy, y: str, label: str) -> Figure:
     for axes, column in zip(places, data.columns, strict=True):
         running(axes, data, column, plain(rows), "training_seconds", y, width)
         axes.set_title(column.label, loc="left")
-        axes.set_xlabel(TIME)
         axes.set_ylabel(label if axes.get_subplotspec().is_first_col() else "")  # type: ignore[union-attr]
+    for axes in lowest(places):
+        axes.set_xlabel(TIME)
     return figure
 
 
@@ -220,7 +225,7 @@ def by_steps_and_time(
         len(places), 2, height=1.7, legend=legend, note=text, sharex="col", sharey="row"
     )  # fmt: skip
     for (steps, time), (column, title, lines) in zip(grid, places, strict=True):
-        accuracy(steps, data, column, lines, "step", label=True)
+        accuracy(steps, data, column, lines, "step")
         accuracy(time, data, column, lines, "training_seconds")
         steps.set_title(", ".join(filter(None, (title, column.label))), loc="left")
         steps.set_ylabel("validation accuracy [%]")

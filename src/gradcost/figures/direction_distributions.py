@@ -27,7 +27,7 @@ def draw(data: Tidy) -> Figure:
         sharex="col",
     )
     for (left, right), column in zip(grid, data.columns, strict=True):
-        accuracy(left, data, column, lines, "step", label=True)
+        accuracy(left, data, column, lines, "step")
         running(right, data, column, lines, "step", "loss", width)
         left.set_title(column.label, loc="left")
         left.set_ylabel("validation accuracy [%]")

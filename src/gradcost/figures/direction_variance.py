@@ -42,7 +42,7 @@ def draw(data: Tidy) -> Figure:
     )
     for panels, column in zip(grid, data.columns, strict=True):
         for axes, (title, lines) in zip(panels, groups, strict=True):
-            accuracy(axes, data, column, lines, "step", label=axes is panels[0])
+            accuracy(axes, data, column, lines, "step")
             axes.set_title(title, loc="left")
             axes.set_xlabel("iterations")
         panels[0].set_ylabel(f"{column.label}\nvalidation accuracy [%]")

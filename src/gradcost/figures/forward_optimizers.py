@@ -47,7 +47,7 @@ def draw(data: Tidy) -> Figure:
             zip(order, (look for _, look in scale(ordered, of_method[0].family)), strict=True)
         )
         lines = [(row, looks[row.setting]) for row in of_method]
-        accuracy(left, data, column, lines, "step", label=left is grid[0, 0])
+        accuracy(left, data, column, lines, "step")
         _sizes(right, data, column, lines, width)
         title = of_method[0].label.removesuffix(f" ({of_method[0].setting_label})")
         left.set_title(

@@ -14,6 +14,7 @@ from gradcost.results.tidy import Column, Row, Tidy
 
 LEVELS = (0.05, 0.95)
 RASTER = 20_000  # more dots than this are pixels in a vector file
+CROWD = 5_000  # more dots than this are fainter
 FAR = 30.0  # times the usual range: from here on a linear axis shows nothing else
 
 
@@ -52,8 +53,8 @@ def scatter(
         crosses: seeds whose last slope gets a cross.
     """
     axes.scatter(
-        points["step"], points["value"], s=1.6, color=style.dark, alpha=0.35, linewidth=0,
-        rasterized=len(points) > RASTER, zorder=2,
+        points["step"], points["value"], s=1.6, color=style.dark, linewidth=0,
+        alpha=0.35 if len(points) < CROWD else 0.12, rasterized=len(points) > RASTER, zorder=2,
     )  # fmt: skip
     ranges = running_quantiles(points["step"], points["value"], width, LEVELS)
     for level in LEVELS:
@@ -82,8 +83,15 @@ def what(points: Iterable[pd.DataFrame], width: int) -> str:
 
 def scale_y(axes: Axes, points: Iterable[pd.DataFrame]) -> None:
     """Let the axis be logarithmic far from zero, if some slopes are far from all others."""
-    if (linear := _linear(points)) is not None:
-        axes.set_yscale("symlog", linthresh=linear)
+    linear = _linear(points)
+    if linear is None:
+        return
+    axes.set_yscale("symlog", linthresh=linear)
+    first = np.ceil(np.log10(linear))
+    decades = np.log10(np.abs(axes.get_ylim()).max()) - first
+    powers = 10.0 ** np.arange(first, first + decades + 1, max(1, np.ceil(decades / 2)))
+    axes.set_yticks([*-powers[::-1], 0, *powers])
+    axes.set_yticks([], minor=True)
 
 
 def far_text(points: Iterable[pd.DataFrame]) -> str:

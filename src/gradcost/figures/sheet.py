@@ -62,12 +62,33 @@ def panels(
     return figure, list(grid.ravel()[:count])
 
 
+def lowest(places: Sequence[Axes]) -> list[Axes]:
+    """The panels with none below them."""
+    columns = {_place(axes)[1]: axes for axes in places}
+    return list(columns.values())
+
+
 def nothing(axes: Axes) -> None:
-    """Say in a panel that there is nothing to show in it."""
+    """Say in a panel that there is nothing to show in it, and take its ticks away.
+
+    But not those of the panels that share its axes: the next on the right gets the labels.
+    """
     axes.text(
         0.5, 0.5, "no run completed", ha="center", va="center", transform=axes.transAxes,
         color=GREY,
     )  # fmt: skip
-    # ticks may be another panel's, too
-    axes.tick_params(which="both", bottom=False, left=False, labelbottom=False, labelleft=False)
+    above = axes.get_shared_x_axes().get_siblings(axes)
+    if not any(other.lines for other in above):
+        axes.tick_params(which="both", bottom=False, labelbottom=False)
+    for other in axes.get_shared_y_axes().get_siblings(axes):
+        if _place(other) == (_place(axes)[0], _place(axes)[1] + 1):
+            other.tick_params(labelleft=axes.yaxis.get_tick_params()["labelleft"])
+    axes.tick_params(which="both", left=False, labelleft=False)
     axes.grid(visible=False)
+
+
+def _place(axes: Axes) -> tuple[int, int]:
+    """The row and the column of a panel in its grid."""
+    spec = axes.get_subplotspec()
+    assert spec is not None
+    return spec.rowspan.start, spec.colspan.start

@@ -38,12 +38,13 @@ def draw(data: Tidy) -> Figure:
     for panels, (column, method) in zip(grid, places, strict=False):
         for axes, setting in zip(panels, settings, strict=True):
             row = by_name.get((method, setting))
+            if row is not None:
+                axes.set_title(_title(row), loc="left")
             if row is None or points[column, row].empty:
                 nothing(axes)
                 continue
             ended = begun_seeds(data, column, row, "projections")
             scatter(axes, points[column, row], look(row), width, ended)
-            axes.set_title(_title(row), loc="left")
         task = f"{column.label}\n" if len(data.columns) > 1 else ""
         panels[0].set_ylabel(f"{task}slope")
         scale_y(panels[0], points.values())

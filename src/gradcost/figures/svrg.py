@@ -42,7 +42,7 @@ def draw(data: Tidy) -> Figure:
     points = [one for parts in found.values() for one in parts.values()]
     text = note(
         data, [*rows, *references], what(points, width), far_text(points),
-        f"norms: {running_text(width)}, {band_text(data, [*rows, *references])}",
+        _norms_text(data, [*rows, *references], width),
         value="gradient_norm",
     )  # fmt: skip
     figure, grid = sheet(
@@ -90,6 +90,13 @@ def _slopes(
         nothing(axes)
     else:
         scatter(axes, points, look(row), width, ended)
+
+
+def _norms_text(data: Tidy, rows: list[Row], width: int) -> str:
+    band = band_text(data, rows)
+    if band == "no run completed":
+        return ""
+    return f"norms: {band.removeprefix('line: ')}; {running_text(width)}"
 
 
 def _norms(row: Row) -> list[Line]:
