@@ -13,7 +13,7 @@ SECTIONS = {
     "failure-modes": ("optimizers", "svrg", "signzo"),
     "open-questions": (
         "full-parameter", "width-depth", "forward-optimizers", "structured-directions",
-        "checkpointing",
+        "checkpointing", "accounting",
     ),
 }  # fmt: skip
 

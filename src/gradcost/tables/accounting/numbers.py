@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcost.results.accounting import MODELS, PAPER_MODEL, Accounting
 from gradcost.tables import latex
-from gradcost.tables.accounting import sentences
+from gradcost.tables.accounting import sentences, shape
 
 _QUANTISATIONS = {"nf4": "NF4"}
 
@@ -43,4 +43,5 @@ def results(data: Accounting) -> dict[str, str]:
         "say/stated": sentences.stated(data),
         "say/deepest": sentences.deepest(data),
         "say/recomputation": sentences.recomputation(data),
+        "say/shape": shape.say(data),
     }
