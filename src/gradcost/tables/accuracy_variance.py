@@ -48,7 +48,7 @@ def _block(data: Tidy, columns: list[Column]) -> str:
         for head, cell in (
             ("$n$", grid.seeds),
             ("sd", _deviation),
-            ("variance", _variance),
+            ("var.", _variance),
             ("steady", _steady),
             ("paper", _published),
         ):
@@ -60,7 +60,7 @@ def _block(data: Tidy, columns: list[Column]) -> str:
         groups.append(row.family)
         for column in columns:
             if failed := grid.failures(data, column, row):
-                text = f"{latex.escape(column.label)}: {failed}"
+                text = f"{latex.escape(column.label)}: {failed}" if len(columns) > 1 else failed
                 lines.append(["", rf"\multicolumn{{{width - 1}}}{{l}}{{{text}}}"])
                 groups.append(row.family)
     header = grid.heads("Method", [entry for _, entry in entries])

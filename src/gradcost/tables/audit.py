@@ -5,6 +5,9 @@ of backpropagation, (d - p) / (b - p) is the share of the published gap to backp
 the implementation explains: 1 if the method as described closes it, 0 if it changes nothing,
 below 0 if it is worse. It is a ratio of means over the seeds that all three have, with Fieller's
 interval, and neither is given unless the gap b - p is told from zero: there is nothing to explain.
+
+The runs as published do not have all of the public code: not its half precision (FMAD on
+classification), nor its data, prompts and budget.
 """
 
 from __future__ import annotations
