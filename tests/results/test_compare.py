@@ -180,3 +180,18 @@ def test_a_run_that_did_not_complete_has_no_plateau(tmp_path: Path) -> None:
     assert pd.isna(none.training_seconds)
     arrivals = compare.arrivals(data, first, rows["bp-vanilla"])
     assert arrivals["step"].isna().tolist() == [False, True, False]
+
+
+def test_rows_are_known_by_what_their_estimators_are_set_to(data: Tidy, tmp_path: Path) -> None:
+    rows = {row.key: row for row in data.rows}
+    directions = {key: compare.directions(data, rows[key]) for key in ("zo-vanilla", "zo-multiple")}
+    assert directions == {"zo-vanilla": 1, "zo-multiple": 10}
+    assert compare.directions(data, rows["bp-vanilla"]) is None
+    windows = {key: compare.window(data, rows[key]) for key in ("zo-vanilla", "zo-accumulate")}
+    assert windows == {"zo-vanilla": 1, "zo-accumulate": 10}
+    assert compare.estimator(data, rows["zo-vanilla"])["directions"]["variance"] == 1.0
+    lost = {(task, "zo-multiple", seed): None for task in ("r8-4", "ng-4") for seed in range(3)}
+    without = study(tmp_path, lost, methods=("zo-multiple",))  # type: ignore[arg-type]
+    (row,) = without.rows
+    assert compare.estimator(without, row) == {}
+    assert (compare.directions(without, row), compare.window(without, row)) == (None, None)

@@ -50,7 +50,8 @@ def draw(data: Tidy) -> Figure:
 
 
 def _epsilon(data: Tidy, row: Row) -> float | None:
-    return compare.estimator(data, row).get("epsilon")
+    value: float | None = compare.estimator(data, row).get("epsilon")
+    return value
 
 
 def _usual(data: Tidy, rows: list[Row]) -> float | None:
@@ -60,7 +61,8 @@ def _usual(data: Tidy, rows: list[Row]) -> float | None:
 
 
 def _variance(data: Tidy, row: Row) -> float | None:
-    return compare.estimator(data, row).get("directions", {}).get("variance")
+    value: float | None = compare.estimator(data, row).get("directions", {}).get("variance")
+    return value
 
 
 def _named(data: Tidy, rows: list[Row], what: str) -> list[Row]:

@@ -41,7 +41,8 @@ def _points(history: pd.DataFrame, values: Sequence[np.ndarray]) -> pd.DataFrame
             "value": np.concatenate([*values, np.empty(0)]),
         }
     )
-    return found[np.isfinite(found["value"])].sort_values("step", kind="stable")
+    finite: pd.DataFrame = found[np.isfinite(found["value"])]
+    return finite.sort_values("step", kind="stable")
 
 
 def scatter(

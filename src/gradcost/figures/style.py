@@ -158,8 +158,10 @@ def scale(rows: Sequence[Row], family: str | None = None) -> list[Line]:
     places = np.linspace(0, 1, len(rows)) if len(rows) > 2 else (0.0, 0.6)
     lines: list[Line] = []
     for order, (row, place) in enumerate(zip(rows, places, strict=False)):
-        parts = zip(*anchors, strict=True)
-        color = to_hex([float(np.interp(place, (0, 0.6, 1), part)) for part in parts])
+        red, green, blue = (
+            float(np.interp(place, (0, 0.6, 1), part)) for part in zip(*anchors, strict=True)
+        )
+        color = to_hex((red, green, blue))
         dashes, marker = _SCALE[order % len(_SCALE)]
         # the marker's edge shows on light tones
         edge = dark if place < 0.6 else color

@@ -124,8 +124,8 @@ def running_median(values: pd.Series[float], width: int) -> pd.Series[float]:
 
 
 def running_quantiles(
-    at: Sequence[float],
-    values: Sequence[float],
+    at: Sequence[float] | pd.Series[float],
+    values: Sequence[float] | pd.Series[float],
     width: float,
     levels: Sequence[float],
     points: int = 150,

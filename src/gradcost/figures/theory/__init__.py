@@ -1,0 +1,1 @@
+"""The figures of what was verified: one module each, with `draw(data: Theory) -> Figure`."""
