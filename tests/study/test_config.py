@@ -195,12 +195,15 @@ def test_the_policies_of_checkpointing_are_those_that_the_closed_form_knows():
     assert set(get_args(config.Checkpointing)) == known | {"none"}
 
 
+@pytest.mark.parametrize("folder", ["accounting", "theory"])
 @pytest.mark.parametrize(("kind", "function"), [("tables", "render"), ("figures", "draw")])
-def test_tables_and_figures_of_prices_are_found_by_the_names_of_their_files(kind, function):
-    found = config.accounting_modules(kind)
+def test_tables_and_figures_in_folders_are_found_by_the_names_of_their_files(
+    kind, function, folder
+):
+    found = config.modules_of(kind, folder)
     assert found
     for name in found:
-        module = import_module(f"gradcost.{kind}.accounting.{name.replace('-', '_')}")
+        module = import_module(f"gradcost.{kind}.{folder}.{name.replace('-', '_')}")
         assert callable(getattr(module, function))
 
 

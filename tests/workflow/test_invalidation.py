@@ -26,7 +26,7 @@ def prices(*sheets: str) -> set[str]:
     """The sheets, and all that is made of any sheet."""
     made = {"tables": "table of prices", "figures": "figure of prices"}
     shown = {f"{what} {name}" for kind, what in made.items()
-             for name in config.accounting_modules(kind)}  # fmt: skip
+             for name in config.modules_of(kind, "accounting")}  # fmt: skip
     return {f"price {name}" for name in sheets} | shown
 
 

@@ -24,6 +24,7 @@ rule report:
         scale=[path for path in [f"reports/{pipeline.study.scale}.tex"] if os.path.exists(path)],
         artefacts=[pipeline.artefacts(experiment) for experiment in pipeline.standing],
         accounting=pipeline.accounting_artefacts,
+        theory=pipeline.theory_artefacts,
     output:
         report(
             f"{REPORTS}/report.pdf",

@@ -155,6 +155,19 @@ def price(
 
 
 @app.command(rich_help_panel=STAGES)
+def theory(plan: PlanFile, out: Out) -> None:
+    """Verify the paper's lemmas and theorems with the estimators of the study."""
+    _verified(plan)
+    import torch
+
+    from gradcost.study.files import write_json
+    from gradcost.theory import verify
+
+    torch.set_num_threads(1)  # sums of the same order on every machine
+    write_json(out, verify.make())
+
+
+@app.command(rich_help_panel=STAGES)
 def forecast(
     plan: PlanFile,
     out: Out,
@@ -233,11 +246,14 @@ def table(plan: PlanFile, data: Data, out: Out) -> None:
 
 def _loaded(data: list[Path]) -> Any:
     """What a table or figure is made of, by what its files are."""
+    from gradcost.results import theory
     from gradcost.results.accounting import Accounting
     from gradcost.results.tidy import MANIFEST, Tidy
 
     if data[0].name == MANIFEST:
         return Tidy.load(data[0].parent)
+    if data[0].name == theory.FILE:
+        return theory.Theory.load(data[0])
     return data[0] if data[0].suffix == ".csv" else Accounting.load(data)
 
 

@@ -690,10 +690,10 @@ def about_images(dataset: str) -> bool:
     return dataset in _modules("tasks", "\ndef images(")
 
 
-def accounting_modules(kind: str) -> list[str]:
-    """The tables or figures of prices, by the names of their files."""
+def modules_of(kind: str, folder: str) -> list[str]:
+    """The tables or figures in a folder of theirs, by the names of their files."""
     marker = {"tables": "\ndef render(", "figures": "\ndef draw("}[kind]
-    return _modules(f"{kind}/accounting", marker)
+    return _modules(f"{kind}/{folder}", marker)
 
 
 @cache

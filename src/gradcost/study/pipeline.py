@@ -213,7 +213,8 @@ class Pipeline:
     @property
     def _parts(self) -> dict[str, str]:
         """Parts of the report that are of no experiment, and what they are made from."""
-        return {"accounting": "accounting"} if self.study.accounting else {}
+        accounting = {"accounting": "accounting"} if self.study.accounting else {}
+        return accounting | {"theory": "theory/theory.json"}
 
     def artefact_plan(self, kind: str, name: str) -> str:
         """The plan of a table or figure; `kind` is `tables` or `figures`, or a package therein."""
@@ -252,12 +253,27 @@ class Pipeline:
     @property
     def accounting_artefacts(self) -> list[str]:
         """The tables and figures of prices."""
-        if not self.study.accounting:
-            return []
+        return self._artefacts_of("accounting") if self.study.accounting else []
+
+    @property
+    def theory(self) -> str:
+        """What was verified of the lemmas and theorems: the same at every scale."""
+        return f"{self.results}/theory/theory.json"
+
+    def theory_plan(self) -> str:
+        """The plan of verifying lemmas and theorems."""
+        return self._plan("model", ["gradcost.theory.verify"])
+
+    @property
+    def theory_artefacts(self) -> list[str]:
+        """The tables and figures of what was verified."""
+        return self._artefacts_of("theory")
+
+    def _artefacts_of(self, folder: str) -> list[str]:
         return [
-            f"{self.reports}/accounting/{name}.{suffix}"
+            f"{self.reports}/{folder}/{name}.{suffix}"
             for kind, suffixes in (("tables", ("tex",)), ("figures", ("pdf", "svg")))
-            for name in config.accounting_modules(kind)
+            for name in config.modules_of(kind, folder)
             for suffix in suffixes
         ]
 

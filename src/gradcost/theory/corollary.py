@@ -60,7 +60,7 @@ def verify() -> Group:
         checks.append(
             Check(
                 f"table-2/{name}", "Table 2",
-                r"$O(1/T[1-\frac{L\eta}2(1+\frac{d+1}n)])$: with the bracket at $\frac12$, no $d$",
+                r"others: $O(1/T[1-\frac{L\eta}2(1+\frac{d+1}n)])$, no $d$ at $[\cdot]=\frac12$",
                 r"exponent of $1+\frac{d+1}n$ in the average squared gradient over $f(w_1)$",
                 exact, slope, 0.0,
                 {"d": "4 to 32", "n": 1, "T": STEPS},

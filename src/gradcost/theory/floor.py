@@ -92,6 +92,12 @@ def verify() -> Group:
             {"d": D, "n": 1, "epsilon": 0.1}, right,
         ),
         Check(
+            "table-2/epsilon", "Table 2",
+            r"zeroth order, besides: $\frac{Ld\eta^2}{2n}O(\varepsilon^2)$",
+            r"exponent of $\eta$ in the squared gradient that remains", by_eta[0], by_eta[1], 2.0,
+            {"d": D, "n": 1, "epsilon": 0.1}, right,
+        ),
+        Check(
             "theorem-i8/floor-directions", "Theorem I.8, equation 59",
             r"the second term is $\frac{Ldn^2}{2n}O(\varepsilon^2)$, in our copy",
             r"exponent of $n$ in the squared gradient that remains", by_n[0], by_n[1], 1.0,

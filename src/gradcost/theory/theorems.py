@@ -90,6 +90,12 @@ def _backprop() -> Group:
                 1.0, Measured(tightness), 1.0, {"d": d, "eta L": 1.0}, bound=True,
             ),
             Check(
+                "table-2/backpropagation", "Table 2",
+                r"backpropagation: $O(\frac1T)$ with $\eta\le\frac1L$",
+                r"largest $T\min\|\nabla f\|^2 / L(f(w_1)-f(w_{T+1}))$ at $\eta=1/L$",
+                2.0, Measured(2 * tightness), 2.0, {"d": d, "eta L": 1.0}, bound=True,
+            ),
+            Check(
                 "theorem-i7/index", "Theorem I.7, equation 58",
                 r"$\min_{t\le T}\|\nabla f(w_t)\|^2 \le \frac{2L}{T}(f(w_1)-f(w_T))$",
                 r"$\|\nabla f(w_1)\|^2$, against the bound at $T=1$",
@@ -227,7 +233,7 @@ def _anisotropic() -> Group:
             ]
             series.append(
                 Series(
-                    f"step/anisotropic/{name}/n-{n}", shares,
+                    f"step/anisotropic/{name}/d-{d}-n-{n}", shares,
                     [one.scaled(factor) for one in found], exact,
                 )
             )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The tables of what was verified: one module each, with `render(data: Theory) -> str`."""
