@@ -265,22 +265,39 @@ def test_a_figure_of_many_dots_is_the_same_twice(everything: Tidy, tmp_path: Pat
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
 
 
-def test_seven_tasks_are_three_across(everything: Tidy) -> None:
-    one = experiment(everything, ("bp-checkpointing", "zo-vanilla"), seeds=(0, 1))
+def seven(one: Tidy) -> Tidy:
+    """The same runs on seven tasks, as many as the paper has."""
     tasks = [f"task-{number}" for number in range(7)]
     shown = dict(one.presentation)
     shown["tasks"] = [{"name": task, "label": task, "paper": None} for task in tasks]
-    seven = Tidy(
+    return Tidy(
         pd.concat([one.runs.assign(task=task) for task in tasks], ignore_index=True),
         pd.concat([one.history.assign(task=task) for task in tasks], ignore_index=True),
         shown,
     )
-    figure = draw("loss_curves", seven)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == tasks
+
+
+def test_seven_tasks_are_three_across(everything: Tidy) -> None:
+    data = seven(experiment(everything, ("bp-checkpointing", "zo-vanilla"), seeds=(0, 1)))
+    figure = draw("loss_curves", data)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == [column.label for column in data.columns]
     columns = [axes.get_subplotspec().colspan.start for axes in figure.axes]  # type: ignore[union-attr]
     assert columns == [0, 1, 2, 0, 1, 2, 0]
     named = [axes.get_title(loc="left") for axes in figure.axes if axes.get_xlabel()]
     assert named == ["task-4", "task-5", "task-6"]  # with none below them
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["learning_curves", "variance_reductions", "trade_off", "time_to_accuracy", "gradient_norms"],
+)
+def test_seven_tasks_fit_a_page(name: str, everything: Tidy) -> None:
+    methods = ("bp-vanilla", "zo-vanilla", "zo-accumulate", "zo-multiple", "fmad-vanilla")
+    data = seven(experiment(everything, methods, seeds=(0,)))
+    figure = draw(name, data)
+    assert figure.get_size_inches()[1] < 9
+    assert len(figure.axes) >= 7
 
 
 def test_the_majority_class_stands_in_every_panel_of_accuracy_and_is_named_once(

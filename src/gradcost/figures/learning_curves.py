@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gradcost.figures.curves import STRATEGIES, curve, majority
 from gradcost.figures.notes import band_text, note
-from gradcost.figures.style import GREY, WIDTH, legend, log_x, look, styled
+from gradcost.figures.style import GREY, HEIGHT, WIDTH, legend, log_x, look, styled
 from gradcost.results.tidy import Tidy
 
 X = {
@@ -28,14 +28,16 @@ def draw(data: Tidy) -> Figure:
     out the evaluation before the first step.
     """
     rows = [row for row in data.trained if row.strategy in STRATEGIES] or data.trained
-    figure = Figure(figsize=(WIDTH, 0.75 + 1.7 * len(data.columns)), layout="constrained")
+    tall = min(1.7 * len(data.columns), HEIGHT)
+    figure = Figure(figsize=(WIDTH, 0.75 + tall), layout="constrained")
     grid = figure.subplots(len(data.columns), len(X), squeeze=False, sharex="col", sharey="row")
     for panels, column in zip(grid, data.columns, strict=True):
         for axes, x in zip(panels, X, strict=True):
             for row in rows:
                 curve(axes, data.curves(column, row), look(row), x)
             majority(axes, data, column, label=x == "step")
-        panels[0].set_ylabel(f"{column.label}\nvalidation accuracy [%]")
+        low = tall / len(data.columns) < 1.5  # too low for all words
+        panels[0].set_ylabel(f"{column.label}\n{'' if low else 'validation '}accuracy [%]")
     for axes, (x, label) in zip(grid[-1], X.items(), strict=True):
         axes.set_xlabel(label)
         if x != "step":

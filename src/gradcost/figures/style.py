@@ -26,6 +26,7 @@ from matplotlib.ticker import LogLocator
 from gradcost.results.tidy import Row, Tidy
 
 WIDTH = 6.3  # inches of text in the report
+HEIGHT = 8.0  # inches that panels may take, which leaves room for a legend and a caption
 GREY = "#555555"
 Data = TypeVar("Data")  # what a figure is drawn from
 

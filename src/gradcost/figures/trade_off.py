@@ -6,7 +6,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcost.figures.style import GREY, WIDTH, legend_beside, log_x, look, seeds_text, styled
+from gradcost.figures.notes import note
+from gradcost.figures.sheet import lowest
+from gradcost.figures.style import (
+    GREY,
+    HEIGHT,
+    WIDTH,
+    legend_beside,
+    log_x,
+    look,
+    seeds_text,
+    styled,
+)
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE
 from gradcost.results.tidy import Column, Row, Tidy
@@ -17,8 +28,13 @@ LARGEST = 480.0  # square points of the circle of the most memory
 @styled
 def draw(data: Tidy) -> Figure:
     """One panel per task; x: mean training time of a run, y: mean test accuracy."""
-    figure = Figure(figsize=(WIDTH, 0.75 + 2.2 * len(data.columns)), layout="constrained")
-    panels = figure.subplots(len(data.columns), 1, squeeze=False)[:, 0]
+    across = 1 if len(data.columns) < 4 else 2
+    down = -(-len(data.columns) // across)
+    figure = Figure(figsize=(WIDTH, 0.75 + min(2.2 * down, HEIGHT)), layout="constrained")
+    panels = list(figure.subplots(down, across, squeeze=False).ravel())
+    for axes in panels[len(data.columns) :]:
+        axes.remove()
+    panels = panels[: len(data.columns)]
     most = float(np.nanmax([1.0, *data.runs["peak_bytes"].astype(float)]))
     for axes, column in zip(panels, data.columns, strict=True):
         drawn = [_circle(axes, data, column, row, most) for row in data.trained]
@@ -27,13 +43,15 @@ def draw(data: Tidy) -> Figure:
         axes.margins(x=0.1, y=0.1)
         if any(drawn):
             log_x(axes)
-    panels[-1].set_xlabel("training time of a run [s]")
+    for axes in lowest(panels):
+        axes.set_xlabel("training time of a run [s]")
     legend_beside(figure, data.trained)
-    note = (
-        f"{seeds_text(data, data.trained)}; bars: {CONFIDENCE:.0%} interval over seeds; "
-        "area: peak memory, weights included"
-    )
-    _sizes(figure, panels[0], most, note)
+    text = note(
+        data, data.trained, seeds_text(data, data.trained),
+        f"bars: {CONFIDENCE:.0%} interval over seeds", "area: peak memory, weights included",
+        value=None,
+    )  # fmt: skip
+    _sizes(figure, panels[0], most, text)
     return figure
 
 
@@ -60,7 +78,7 @@ def _circle(axes: Axes, data: Tidy, column: Column, row: Row, most: float) -> bo
     return True
 
 
-def _sizes(figure: Figure, axes: Axes, most: float, note: str) -> None:
+def _sizes(figure: Figure, axes: Axes, most: float, text: str) -> None:
     """Below the panels, what they show and a key of circle areas, in round numbers."""
     unit, name = (1e9, "GB") if most >= 2e9 else (1e6, "MB")
     top = float(f"{0.8 * most / unit:.1g}")
@@ -74,6 +92,6 @@ def _sizes(figure: Figure, axes: Axes, most: float, note: str) -> None:
     key = figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), fontsize=7.5,
         labelspacing=1.2, scatteryoffsets=[0.3], borderpad=0.9, handletextpad=1.2,
-        columnspacing=3.0, title=note, title_fontsize=7.5,
+        columnspacing=3.0, title=text, title_fontsize=7.5,
     )  # fmt: skip
     key.get_title().set_color(GREY)

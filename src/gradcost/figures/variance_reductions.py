@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gradcost.figures.curves import curve, majority
 from gradcost.figures.notes import band_text, note
-from gradcost.figures.style import GREY, WIDTH, Look, handle, log_x, look, styled
+from gradcost.figures.style import GREY, HEIGHT, WIDTH, Look, handle, log_x, look, styled
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 
@@ -23,6 +23,7 @@ PANELS = {
     "MeZO and SignZO": ("mezo", "signzo"),
 }
 ACROSS = 3
+MANY = 4  # tasks, which have a row each then
 REFERENCES = ("bp-vanilla", "fmad-vanilla", "zo-vanilla")
 _UNITS = {"E": 1e18, "P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6}
 
@@ -42,13 +43,16 @@ def draw(data: Tidy) -> Figure:
     }
     references = [row for row in rows if row.key in REFERENCES]
     drawn = [*references, *chain(*panels.values())]
-    down = -(-len(panels) // ACROSS)
-    figure = Figure(figsize=(WIDTH, 1.0 + 1.1 * down * len(data.columns)), layout="constrained")
+    many = len(data.columns) >= MANY
+    across = max(1, len(panels)) if many else ACROSS
+    down = -(-len(panels) // across)
+    tall = min(1.1 * down * len(data.columns), HEIGHT)
+    figure = Figure(figsize=(WIDTH, 1.0 + tall), layout="constrained")
     if not panels:
         figure.text(0.5, 0.5, "no method has a strategy", ha="center", color=GREY)
         return figure
     unit, size = _unit(data, drawn)
-    grid = figure.subplots(down * len(data.columns), ACROSS, squeeze=False, sharex=True)
+    grid = figure.subplots(down * len(data.columns), across, squeeze=False, sharex=True)
     for axes in grid.ravel():
         axes.set_visible(False)
     for index, column in enumerate(data.columns):
@@ -56,17 +60,18 @@ def draw(data: Tidy) -> Figure:
         for place, (axes, title) in enumerate(zip(block, panels, strict=False)):
             axes.set_visible(True)
             axes.sharey(block[0])
-            axes.set_title(title, loc="left", pad=3)
+            if not many or index == 0:
+                axes.set_title(title, loc="left", pad=3, fontsize=7.5 if many else None)
             for row in references:
                 curve(axes, _runs(data, column, row, size), _faint(row), "flops", band=False)
             for row in panels[title]:
                 curve(axes, _runs(data, column, row, size), _bold(row), "flops")
             majority(axes, data, column, label=False)
-            if place % ACROSS == 0:
+            if place % across == 0:
                 axes.set_ylabel(f"{column.label} [%]")
             else:
                 axes.tick_params(axis="y", labelleft=False)
-    for axes in grid[-1]:
+    for axes in grid[-1, across // 2 : across // 2 + 1] if many else grid[-1]:
         axes.set_xlabel(f"computation [{unit}FLOP]")
     log_x(grid[-1, 0])
     _legend(figure, references, [*chain(*panels.values())])

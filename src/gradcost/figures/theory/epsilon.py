@@ -80,6 +80,6 @@ def _least(axes: Axes, name: str, series: Series, color: str) -> None:
     least = min(series.points, key=lambda point: point.y)
     axes.plot([least.x], [least.y], marker="o", markersize=4.5, color=color)
     axes.annotate(
-        name, (least.x, least.y), xytext=(-5, -8), textcoords="offset points", fontsize=7.5,
+        name, (least.x, least.y), xytext=(-7, -8), textcoords="offset points", fontsize=7.5,
         ha="right", color=color,
     )  # fmt: skip
