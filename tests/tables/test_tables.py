@@ -57,7 +57,7 @@ def test_accuracies_stand_with_interval_difference_and_the_papers(data: Tidy) ->
     assert "Reuters topics ($n=3$)" in text
     assert "LLaMA 3.1 (8B)" in text
     cells = line_of(text, "FMAD-Vanilla")
-    assert cells[1] == r"60.2\,\textpm\,4.1"
+    assert cells[1] == r"60.2\,\textpm\,4.1 (1.7)"
     assert cells[2].startswith("$-16.8$ [$-23.")
     assert cells[-2:] == ["80.5", "60.7"]
     assert line_of(text, "BP-Vanilla")[2] == "---"
@@ -69,7 +69,7 @@ def test_answers_in_text_stand_with_the_published_score_beside_the_strict_one(da
     runs.loc[runs["task"] == "r8-4", "test_accuracy_published"] = 0.987
     text = accuracy.render(Tidy(runs, data.history, data.presentation))
     cells = line_of(text, "FMAD-Vanilla")
-    assert cells[1:3] == [r"60.2\,\textpm\,4.1", "98.7"]
+    assert cells[1:3] == [r"60.2\,\textpm\,4.1 (1.7)", "98.7"]
     assert cells[3].startswith("$-16.8$")
     # the other task's answers are classes
     assert line_of(text, "Method").count("as published") == 1

@@ -160,13 +160,23 @@ class Tidy:
         return _places(self.runs)
 
     @cached_property
+    def _cells(self) -> dict[tuple[str, str, str, str, bool], pd.DataFrame]:
+        return {}
+
+    @cached_property
     def _histories(self) -> _Places:
         return _places(self.history)
 
     def cell(self, column: Column, row: Row, *, completed: bool = False) -> pd.DataFrame:
-        """The runs of a method on a task, by seed; with `completed`, only those that are."""
-        cell = _select(self.runs, self._runs, column, row).set_index("seed").sort_index()
-        return cell[cell["outcome"] == "completed"] if completed else cell
+        """The runs of a method on a task, by seed; with `completed`, only those that are.
+
+        Everything asks for them, again and again: each is made once, and not to be changed.
+        """
+        key = (column.model, column.task, row.method, row.setting, completed)
+        if key not in self._cells:
+            cell = _select(self.runs, self._runs, column, row).set_index("seed").sort_index()
+            self._cells[key] = cell[cell["outcome"] == "completed"] if completed else cell
+        return self._cells[key]
 
     def curves(self, column: Column, row: Row, *, completed: bool = True) -> pd.DataFrame:
         """The histories of a method's runs on a task, by seed and step.

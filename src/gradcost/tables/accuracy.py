@@ -17,7 +17,7 @@ DEFAULT_PAPER = ("agnews", "boolq")  # the paper's classification tasks, if none
 
 
 def render(data: Tidy) -> str:
-    """Per task: mean and half width of the interval, and the paired difference to BP-Vanilla.
+    """Per task: mean, half width of the interval, deviation; the paired difference to BP-Vanilla.
 
     Where answers are text, also the accuracy by the scorer of the paper's public code, and
     below what that is.
@@ -62,7 +62,7 @@ def _block(data: Tidy, columns: list[Column]) -> str:
     for width in widths:
         rules.append(rf"\cmidrule(lr){{{last + 1}-{last + width}}}")
         lenient = ["as published"] * (width - 2)
-        second += ["accuracy [\\%]", *lenient, f"$-$ {latex.escape(reference.label)}"]
+        second += ["accuracy [\\%] (sd)", *lenient, f"$-$ {latex.escape(reference.label)}"]
         last += width
     rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
     second += [paper.DATASETS[name] for name in theirs]
@@ -102,6 +102,8 @@ def _cell(data: Tidy, column: Column, row: Row, reference: Row, n: int | None) -
     if summary is None:
         return [failed, latex.DASH]
     text = latex.plus_minus(summary)
+    if summary.sd is not None:
+        text += f" ({latex.number(summary.sd)})"
     if n is None or summary.n != n:
         text += f" ($n={summary.n}$)"
     if failed:
