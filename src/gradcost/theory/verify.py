@@ -7,7 +7,7 @@ from typing import Any
 from gradcost.theory import corollary, floor, lemmas, remainder, theorems
 from gradcost.theory.sampling import CONFIDENCE
 
-GROUPS = (lemmas, remainder, theorems, floor, corollary)
+GROUPS = (lemmas, remainder, theorems, corollary, floor)
 
 
 def make() -> dict[str, Any]:

@@ -75,5 +75,5 @@ def _line(check: Check) -> list[str]:
         most + value(check.predicted),
         value(check.measured),
         interval(check),
-        mark(check.holds),
+        mark(check.holds) if check.printed is not None or not check.explained else "as predicted",
     ]
