@@ -54,6 +54,7 @@ rule all:
         [pipeline.artefacts(experiment) for experiment in pipeline.standing],
         pipeline.accounting_artefacts,
         pipeline.theory_artefacts,
+        pipeline.claims_artefacts,
         # asked for by name: Snakemake does not miss a file that only led to others
         [pipeline.records(experiment) for experiment in pipeline.standing],
     localrule: True
@@ -74,6 +75,7 @@ else:
 include: "workflow/rules/accounting.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -25,6 +25,7 @@ rule report:
         artefacts=[pipeline.artefacts(experiment) for experiment in pipeline.standing],
         accounting=pipeline.accounting_artefacts,
         theory=pipeline.theory_artefacts,
+        claims=pipeline.claims_artefacts,
     output:
         report(
             f"{REPORTS}/report.pdf",

@@ -168,6 +168,23 @@ def theory(plan: PlanFile, out: Out) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
+def claims(
+    plan: PlanFile,
+    data: Annotated[
+        list[Path], typer.Option(help="Manifests of tidy tables, sheets, and what was verified.")
+    ],
+    out: Out,
+) -> None:
+    """Judge every claim of the paper by all results."""
+    given = _verified(plan)
+    from gradcost.results.claims.evidence import Evidence
+    from gradcost.results.claims.judge import judge
+    from gradcost.study.files import write_json
+
+    write_json(out, judge(Evidence.load(data, given["scale"])).model_dump())
+
+
+@app.command(rich_help_panel=STAGES)
 def forecast(
     plan: PlanFile,
     out: Out,
@@ -248,8 +265,11 @@ def _loaded(data: list[Path]) -> Any:
     """What a table or figure is made of, by what its files are."""
     from gradcost.results import theory
     from gradcost.results.accounting import Accounting
+    from gradcost.results.claims import ledger
     from gradcost.results.tidy import MANIFEST, Tidy
 
+    if data[0].name == ledger.CLAIMS:
+        return ledger.Ledger.load(data[0])
     if data[0].name == MANIFEST:
         return Tidy.load(data[0].parent)
     if data[0].name == theory.FILE:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcost.study import config, fingerprint, runs
-from gradcost.study.files import digest, write_json
+from gradcost.study.files import digest, sha256_file, write_json
 from gradcost.study.pretraining import trainer
 from gradcost.study.runs import Run
 
@@ -214,7 +214,7 @@ class Pipeline:
     def _parts(self) -> dict[str, str]:
         """Parts of the report that are of no experiment, and what they are made from."""
         accounting = {"accounting": "accounting"} if self.study.accounting else {}
-        return accounting | {"theory": "theory/theory.json"}
+        return accounting | {"theory": "theory/theory.json", "claims": "claims.json"}
 
     def artefact_plan(self, kind: str, name: str) -> str:
         """The plan of a table or figure; `kind` is `tables` or `figures`, or a package therein."""
@@ -268,6 +268,32 @@ class Pipeline:
     def theory_artefacts(self) -> list[str]:
         """The tables and figures of what was verified."""
         return self._artefacts_of("theory")
+
+    @property
+    def claims(self) -> str:
+        """The verdict on every claim of the paper."""
+        return f"{self.results}/claims.json"
+
+    @property
+    def evidence(self) -> list[str]:
+        """What claims are judged on."""
+        places = [f"{self.results}/experiments/{name}/manifest.json" for name in self.standing]
+        return [*places, *self.sheets, self.theory]
+
+    def claims_plan(self) -> str:
+        """The plan of judging the claims; the paper's numbers are part of it."""
+        files = sorted((fingerprint.SOURCE / "results").glob("paper*.csv"))
+        return self._plan(
+            "results",
+            ["gradcost.results.claims.judge"],
+            scale=self.study.scale,
+            paper={path.name: sha256_file(path) for path in files},
+        )
+
+    @property
+    def claims_artefacts(self) -> list[str]:
+        """The tables of the claims."""
+        return self._artefacts_of("claims")
 
     def _artefacts_of(self, folder: str) -> list[str]:
         return [

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from gradcost.results import theory
 from gradcost.results.accounting import Accounting
 from gradcost.results.tidy import MANIFEST, Tidy
-from gradcost.study.files import read_json
 
-THEORY = "theory.json"
 PAPER = "paper"  # the scale with the models and the tasks of the paper
 
 
@@ -22,22 +20,17 @@ class Evidence:
     scale: str
     experiments: Mapping[str, Tidy] = field(default_factory=dict)
     accounting: Accounting = field(default_factory=lambda: Accounting.of([]))
-    theory: Sequence[Mapping[str, Any]] = ()
+    theory: Sequence[theory.Check] = ()
 
     @classmethod
     def load(cls, paths: Sequence[Path], scale: str) -> Evidence:
         """Read manifests of experiments, sheets of prices and a theory.json, in any order."""
         experiments = [Tidy.load(path.parent) for path in paths if path.name == MANIFEST]
-        sheets = [path for path in paths if path.name not in (MANIFEST, THEORY)]
-        checks = [check for path in paths if path.name == THEORY for check in _checks(path)]
+        sheets = [path for path in paths if path.name not in (MANIFEST, theory.FILE)]
+        verified = [theory.Theory.load(path) for path in paths if path.name == theory.FILE]
         return cls(
             scale,
             {data.presentation["experiment"]: data for data in experiments},
             Accounting.load(sheets),
-            checks,
+            [check for one in verified for check in one.checks],
         )
-
-
-def _checks(path: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_json(path)["checks"]
-    return found

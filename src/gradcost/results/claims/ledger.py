@@ -32,7 +32,9 @@ class Finding(_Part):
     n: int | None = Field(None, description="How many `of`; null for a count")
     of: str = Field("seeds", description="What `n` counts")
     scale: str = Field(description="Of the study, or `counted` on the models of the paper")
-    said: str = Field(min_length=1, description="What was found, in a sentence")
+    said: str = Field(min_length=1, description="What was compared, or why nothing was")
+    formula: str = Field("", description="The quantity, where it is one of the theory; LaTeX")
+    correction: str = Field("", description="What should stand in place of a statement; LaTeX")
     differs: str = Field("", description="What differs from the set-up of the paper")
 
     @model_validator(mode="after")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from gradcost.results import theory
 from gradcost.results.claims.evidence import Evidence
 from gradcost.results.claims.ledger import Finding, Verdict
-from gradcost.results.claims.rules import Test
+from gradcost.results.claims.rules import Test, shown
 
 NUMERICAL = "numerical"
-_VERDICTS: dict[str, Verdict] = {
+_VERDICTS: dict[theory.Verdict, Verdict] = {
     "not": "contradicted",
     "with a correction": "contradicted",
     "as printed": "supported",
@@ -21,27 +22,35 @@ def holds(*prefixes: str) -> Test:
     """
 
     def test(evidence: Evidence) -> Finding:
-        checks = [check for check in evidence.theory if str(check["id"]).startswith(prefixes)]
+        checks = [check for check in evidence.theory if check.id.startswith(prefixes)]
         if not checks:
             reason = f"No check of {' or '.join(prefixes)} is part of this report."
             return Finding(verdict="not tested", of="draws", scale=NUMERICAL, said=reason)
-        counts = {how: sum(check["holds"] == how for check in checks) for how in _VERDICTS}
-        worst = next(how for how in _VERDICTS if counts[how])
-        deciding = next(check for check in checks if check["holds"] == worst)
-        said = [f"{n} of {len(checks)} checks hold {how}" for how, n in counts.items() if n]
-        said = [text.replace("hold not", "do not hold") for text in said]
-        text = "; ".join(said) + f". Deciding: {deciding['id']}."
-        if deciding.get("correction"):
-            text += f" Right is: {deciding['correction']}"
+        worst = theory.verdict(checks)
+        against = [check for check in checks if check.holds == worst]
+        deciding = next((check for check in against if check.n is not None), against[0])
+        text = f"{shown(deciding.measured)} is measured"
+        if deciding.printed is not None:
+            most = "at most " if deciding.bound else ""
+            text += f", where {most}{shown(deciding.printed)} is printed"
+        others = len(checks) - len(against)
+        tally = {
+            "as printed": f"As printed: {len(checks)} of {len(checks)} checks.",
+            "with a correction": f"As printed: {others} of {len(checks)} checks; with a "
+            f"correction: {len(against)}.",
+            "not": f"Not at all: {len(against)} of {len(checks)} checks.",
+        }
         return Finding(
             verdict=_VERDICTS[worst],
-            value=deciding["measured"],
-            low=deciding.get("low") if deciding.get("high") is not None else None,
-            high=deciding.get("high") if deciding.get("low") is not None else None,
-            n=deciding.get("n"),
+            value=deciding.measured,
+            low=deciding.low,
+            high=deciding.high,
+            n=deciding.n,
             of="draws",
             scale=NUMERICAL,
-            said=text[0].upper() + text[1:],
+            said=f"{text}. {tally[worst]}",
+            formula=deciding.quantity,
+            correction=deciding.correction or "",
         )
 
     return test

@@ -271,11 +271,9 @@ def _nothing(found: Measured) -> Finding:
 def _finding(
     found: Measured, verdict: Verdict, case: Case, size: Verdict | None, tally: str
 ) -> Finding:
-    text = f"{found.quantity}, {case.where}: {shown(case.value, found.unit)}"
+    text = f"{found.quantity}, {case.where}"
     if case.low is None:
-        text += " of a single seed, which gives no interval"
-    elif case.n is not None and found.of == "seeds":
-        text += f" [{shown(case.low)}, {shown(case.high or 0.0)}]"
+        text += ", of a single seed, which gives no interval"
     if case.stated is not None:
         first, last = _ends(case.stated)
         paper = shown(first) if first == last else f"{shown(first)} to {shown(last)}"
@@ -300,7 +298,6 @@ def _finding(
     )
 
 
-def shown(value: float, unit: str = "") -> str:
-    """A number as sentences have it: three digits, and its unit."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 9):.3g}"
-    return f"{text} {unit}" if unit else text
+def shown(value: float) -> str:
+    """A number as sentences have it: of three digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""The ledger of claims, as tables of the report."""
