@@ -30,6 +30,9 @@ def config(pretraining: Mapping[str, Any]) -> dict[str, Any]:
     if architecture in _ENCODERS:
         # the positions of RoBERTa begin after that of the pad token, whose number is 1
         common["max_position_embeddings"] += 2 * (architecture == "roberta")
+        # 0.02 is for a width of 768; as small in a narrow model, what BERT's pooler (which no
+        # masked token trains) passes on would be near zero
+        common["initializer_range"] = 0.02 * (768 / common["hidden_size"]) ** 0.5
         return {"model_type": architecture, **common, **_ENCODERS[architecture]}
     common["num_key_value_heads"] = pretraining["heads"]
     if vision is None:
