@@ -16,9 +16,10 @@ from gradcost.report.tabular import MARK
 from gradcost.report.tex import TexError
 
 Element = dict[str, Any]
-_ALIGN = {"l": "AlignLeft", "c": "AlignCenter", "r": "AlignRight"}
+_ALIGN = {"l": "AlignLeft", "p": "AlignLeft", "c": "AlignCenter", "r": "AlignRight"}
 _KINDS = {"table": "Table", "figure": "Figure"}
 _NUMBER = re.compile(r"[+-]|[+-]?[\d.,]+")
+_FUNCTION = re.compile(r"\\(log|ln|exp|max|min)(?![a-zA-Z])\s*(?=[a-zA-Z0-9])")
 _ID = re.compile(r"[^\w:.-]+")
 VERDICTS = ("supported", "contradicted", "inconclusive", "not tested")
 LEDGER = 12  # claims from which on a table of claims can be filtered
@@ -232,6 +233,7 @@ def _cell(mark: Element) -> list[Any]:
     ]
     if [block["t"] for block in blocks] == ["Para"]:
         blocks = [{"t": "Plain", "c": blocks[0]["c"]}]
+    looks += ["long"] * (align == "p")
     return [["", looks, []], {"t": _ALIGN[align]}, 1, int(span), blocks]
 
 
@@ -344,6 +346,9 @@ def polished(element: Element) -> Element:
     """Numbers are text, which may be bold, not mathematics; lines break where TeX breaks them."""
     if element["t"] == "Math" and _NUMBER.fullmatch(element["c"][1]):
         return text(element["c"][1].replace("-", "\N{MINUS SIGN}"))
+    if element["t"] == "Math":
+        # MathML leaves no space around the names of functions
+        return {"t": "Math", "c": [element["c"][0], _FUNCTION.sub(r"\\,\\\1\\,", element["c"][1])]}
     if element["t"] == "Str":
         # a thin space is no place to break a line at
         return text(element["c"].replace("\N{SIX-PER-EM SPACE}", "\N{NARROW NO-BREAK SPACE}"))

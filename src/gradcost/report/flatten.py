@@ -36,7 +36,7 @@ LAYOUT = {
     **dict.fromkeys(
         """centering raggedright raggedleft noindent small footnotesize scriptsize tiny normalsize
         large Large LARGE bfseries mdseries itshape upshape normalfont boldmath unboldmath
-        smallskip medskip bigskip clearpage newpage pagebreak nopagebreak maketitle frenchspacing
+        smallskip medskip bigskip clearpage newpage maketitle frenchspacing
         raggedbottom sloppy hfill vfill leavevmode null allowbreak selectfont protect strut relax
         FloatBarrier tableofcontents bgroup egroup arraybackslash""".split(),
         0,
@@ -138,7 +138,8 @@ class Flattener:
         if name in PRINTED:
             return PRINTED[name]
         if name in LAYOUT:
-            reader.optional()
+            if LAYOUT[name]:
+                reader.optional()
             reader.arguments(LAYOUT[name])
             return ""
         if found := _ASSIGNED.match(written.removeprefix("\\") + reader.text[reader.position :]):

@@ -49,14 +49,14 @@ class Row:
 
 
 def aligns(columns: str) -> str:
-    r"""`lcr` of a tabular's columns, such as `@{}l*{2}{r}p{3cm}@{}`: paragraphs are `l`."""
+    r"""`lcrp` of a tabular's columns, such as `@{}l*{2}{r}p{3cm}@{}`: paragraphs are all `p`."""
     reader, found = Reader(columns.replace(" ", "")), ""
     while reader:
         char = reader.argument()
         if char in "lcr":
             found += char
         elif char in "pmbX":
-            found += "l"
+            found += "p"
             if char != "X":
                 reader.argument()
         elif char in "@!><":
