@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradcost.results import paper
+from gradcost.tables import latex
 
 # sections of the report -> experiments, of which one is enough
 SECTIONS = {
@@ -36,4 +37,15 @@ def render(records: Mapping[str, str]) -> str:
         "length": paper.number("B", "agnews", "length"),
     }
     lines += [rf"\defresult{{paper/{name}}}{{{value:g}}}" for name, value in found.items() if value]
+    lines.append(rf"\defresult{{paper/inconsistencies}}{{{_inconsistencies()}}}")
+    lines.append(rf"\defresult{{paper/inconsistent}}{{{len(paper.inconsistencies())}}}")
     return "\n".join(lines) + "\n"
+
+
+def _inconsistencies() -> str:
+    """Where two statements of the paper do not agree, an item each."""
+    return "\n".join(
+        rf"\item \emph{{{latex.escape(one.where)}}}: {latex.escape(one.says)}. "
+        rf"But {latex.escape(one.but)} ({latex.escape(one.source)})."
+        for one in paper.inconsistencies()
+    )
