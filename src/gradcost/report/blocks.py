@@ -73,8 +73,10 @@ class Document:
                 yield from self._float(content[1], *values)
             elif name == "table":
                 # wide ones scroll, by keyboard too
-                holder = ["", ["scroll"], [["tabindex", "0"]]]
-                yield {"t": "Div", "c": [holder, [_table(content[1], *values)]]}
+                table = _table(content[1], *values)
+                if "ledger" in table["c"][0][1]:
+                    table["c"][0][0] = self._identity("", "ledger", "")
+                yield {"t": "Div", "c": [["", ["scroll"], [["tabindex", "0"]]], [table]]}
             elif name == "bibliography":
                 yield from self._bibliography(content[1])
             elif name == "abstract":
@@ -201,29 +203,26 @@ class Document:
 def _table(rows: list[Element], align: str) -> Element:
     """A table of marked rows."""
     head: list[Element] = []
-    bodies: list[tuple[list[Element], list[Element]]] = [([], [])]
+    bodies: list[list[Any]] = []
     for row in rows:
         kind, looks = _mark(row)
         classes = [f"has-{look}" for look in looks] + ([kind] if kind in ("group", "sub") else [])
-        cells = [_cell(cell) for cell in row["c"][1]]
-        made = [["", classes, []], cells]
+        made = [["", classes, []], [_cell(cell) for cell in row["c"][1]]]
         if kind == "head":
             head.append(made)
             continue
-        if "rule" in looks and any(bodies[-1]):
-            bodies.append(([], []))
-        bodies[-1][kind != "sub"].append(made)
-        if kind == "sub":
-            bodies[-1][0][-1][0][1].append("has-rule")
+        if not bodies or "rule" in looks or kind in ("group", "sub"):
+            bodies.append([["", ["has-rule"] * ("rule" in looks), []], 1, [], []])
+        # above the rows of its group, or pandoc would take it for as narrow as their first cells
+        bodies[-1][3 if kind == "row" else 2].append(made)
     columns = [[{"t": _ALIGN[one]}, {"t": "ColWidthDefault"}] for one in align]
-    made_bodies = [[["", [], []], 1, above, below] for above, below in bodies if above or below]
-    attributes = ["", [], []]
-    _tell_verdicts(attributes, head, made_bodies)
+    attributes: list[Any] = ["", [], []]
+    _tell_verdicts(attributes, head, bodies)
+    nothing = ["", [], []]
     return {
         "t": "Table",
-        "c": [attributes, [None, []], columns, [["", [], []], head], made_bodies,
-              [["", [], []], []]],
-    }  # fmt: skip
+        "c": [attributes, [None, []], columns, [nothing, head], bodies, [nothing, []]],
+    }
 
 
 def _cell(mark: Element) -> list[Any]:
@@ -246,12 +245,11 @@ def _tell_verdicts(attributes: list[Any], head: list[Any], bodies: list[Any]) ->
     for *_, rows in bodies:
         for (_, _, values), cells in rows:
             said = plain_text(cells[place][4]).lower() if len(cells) == len(names) else ""
-            for verdict in VERDICTS:
-                if verdict in said:
-                    values.append(["verdict", verdict])
-                    cells[place][0][1].append("verdict")
-                    found += 1
-                    break
+            # a cell may say more after its verdict
+            if verdict := min(filter(said.__contains__, VERDICTS), key=said.find, default=None):
+                values.append(["verdict", verdict])
+                cells[place][0][1].append("verdict")
+                found += 1
     if found:
         attributes[1].append("claims")
     if found >= LEDGER:

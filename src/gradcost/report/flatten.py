@@ -17,7 +17,7 @@ from gradcost.report.tex import Reader, TexError, excerpt, without_comments
 
 # commands that pandoc reads
 PANDOC = frozenset(
-    """emph textbf textit texttt textsc textrm textsf textsuperscript textsubscript underline url
+    """itshape bfseries em emph textbf textit texttt textsc textrm textsf textsuperscript textsubscript underline url
     section subsection subsubsection paragraph label ref eqref citep cite item footnote newline
     textquotedbl textless textgreater textbackslash textasciitilde textasciicircum textdegree textmu
     ldots dots ss ae AE oe OE o O aa AA"""
@@ -28,16 +28,17 @@ _SYMBOLS = frozenset("%&$#_{} \n\t,-'`^\"~=.\\")
 # those that it drops, and what they print
 PRINTED = {
     "textpm": "±", "texttimes": "×", "textbar": "|", "textellipsis": "…", "textperiodcentered": "·",
-    "quad": "\N{EM SPACE}", "qquad": "\N{EM SPACE}\N{EM SPACE}",
+    "allowbreak": "\N{ZERO WIDTH SPACE}", "quad": "\N{EM SPACE}",
+    "qquad": "\N{EM SPACE}\N{EM SPACE}",
     ";": "\N{FOUR-PER-EM SPACE}", ":": "\N{FOUR-PER-EM SPACE}", "!": "", "/": "", "@": "",
 }  # fmt: skip
 # what only sets a printed page, with the number of its arguments
 LAYOUT = {
     **dict.fromkeys(
         """centering raggedright raggedleft noindent small footnotesize scriptsize tiny normalsize
-        large Large LARGE bfseries mdseries itshape upshape normalfont boldmath unboldmath
+        large Large LARGE mdseries upshape normalfont boldmath unboldmath
         smallskip medskip bigskip clearpage newpage maketitle frenchspacing
-        raggedbottom sloppy hfill vfill leavevmode null allowbreak selectfont protect strut relax
+        raggedbottom sloppy hfill vfill leavevmode null selectfont protect strut relax
         FloatBarrier tableofcontents bgroup egroup arraybackslash""".split(),
         0,
     ),
@@ -196,7 +197,7 @@ class Flattener:
         if name == "longtable" and r"\caption" in body:
             body, caption = _without_captions(body)
         table = convert(columns, _Cells(self).text(body))
-        return self._float("table", caption, table) if name == "longtable" else table
+        return self._float("table", caption, table) if caption else table
 
     def _float(self, kind: str, inner: str, more: str = "") -> str:
         reader = Reader(inner)
@@ -403,6 +404,11 @@ def _text_of(count: int) -> Callable[[Flattener, Reader], str]:
     return take
 
 
+def _typewriter(flattener: Flattener, reader: Reader) -> str:
+    """A declaration that pandoc takes no notice of; it holds up to the end of its group."""
+    return rf"\texttt{{{flattener.text(reader.rest())}}}"
+
+
 def _paragraph(flattener: Flattener, reader: Reader) -> str:
     return "\n\n"
 
@@ -441,6 +447,7 @@ _OWN: dict[str, Callable[[Flattener, Reader], str]] = {
     "href": Flattener._link,
     "appendix": _appendix,
     "par": _paragraph,
+    "ttfamily": _typewriter,
     # boxes and the like: their text is what counts
     "resizebox": _text_of(3),
     "shortstack": _text_of(1),

@@ -1,5 +1,5 @@
 "use strict";
-// A ledger of claims is filtered by verdict and by words; `#tab:ledger?verdict=contradicted&words=memory`
+// A ledger of claims is filtered by verdict and by words; `#ledger?verdict=contradicted&words=memory`
 // in the address does the same. Without this script all claims are shown.
 const settings = () => {
   const [id, query] = decodeURIComponent(location.hash.slice(1)).split("?");
@@ -7,7 +7,6 @@ const settings = () => {
 };
 
 for (const table of document.querySelectorAll("table.ledger")) {
-  const figure = table.closest("figure");
   const rows = [...table.querySelectorAll("tr[data-verdict]")];
   const verdicts = ["supported", "contradicted", "inconclusive", "not tested"];
   const chosen = new Set();
@@ -38,7 +37,7 @@ for (const table of document.querySelectorAll("table.ledger")) {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const text = row.textContent.toLowerCase();
+      const text = row.textContent.toLowerCase().replaceAll("\u200b", "");
       const fits = (chosen.size === 0 || chosen.has(row.dataset.verdict))
         && wanted.every((word) => text.includes(word));
       row.hidden = !fits;
@@ -60,14 +59,14 @@ for (const table of document.querySelectorAll("table.ledger")) {
 
   const read = () => {
     const [id, asked] = settings();
-    if (id !== figure?.id || ![...asked].length) return;
+    if (id !== table.id || ![...asked].length) return;
     chosen.clear();
     for (const verdict of (asked.get("verdict") ?? "").split(",")) {
       if (verdicts.includes(verdict)) chosen.add(verdict);
     }
     words.value = asked.get("words") ?? "";
     show();
-    figure.scrollIntoView();
+    form.scrollIntoView();
   };
 
   words.addEventListener("input", show);

@@ -103,6 +103,17 @@ class Reader:
                 return self.text[start + 1 : found.start()]
         raise self.fail("a brace is not closed")
 
+    def rest(self) -> str:
+        """What is before the brace that closes the group here, or before the end."""
+        depth, start = 0, self.position
+        for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(self.text, start):
+            depth += (found[0] == "{") - (found[0] == "}")
+            if depth < 0:
+                self.position = found.start()
+                return self.text[start : found.start()]
+        self.position = len(self.text)
+        return self.text[start:]
+
     def until(self, end: str) -> str:
         """What is before `end`, which is passed too."""
         place = self.text.find(end, self.position)
