@@ -20,7 +20,6 @@ from gradcost.theory.sampling import (
     mean,
     ratio,
     runs,
-    runs_side_by_side,
     seed,
 )
 
@@ -90,18 +89,20 @@ def test_backpropagation_descends_as_by_hand() -> None:
     assert torch.equal(found.values[0], found.values[1])
 
 
-def test_runs_differ_from_one_another_and_side_by_side_have_the_same_law() -> None:
-    estimator, function = ZerothOrder(2, 2, epsilon=0.1), Quadratic.isotropic(6)
+@pytest.mark.parametrize("kind", [ForwardMode, ZerothOrder])
+def test_runs_differ_from_one_another_and_have_the_law_that_they_should(kind: type) -> None:
+    estimator, function = kind(2, 2), Quadratic.isotropic(6)
     start = torch.ones(6, dtype=torch.float64)
-    in_turn = runs(estimator, function, start, 0.1, 3, "runs", 200).values
-    together = runs_side_by_side(estimator, function, start, 0.1, 3, "runs", 2000).values
-    assert in_turn.shape == (200, 4)
-    assert len(set(in_turn[:, -1].tolist())) == 200
-    exact = 3 * (1 - 0.2 + 0.01 * (1 + 7 / 2)) ** 3
-    for values in (in_turn, together):
-        found = mean(values[:, -1])
-        assert abs(found.value - exact) < 2.2 * found.half_width
-    vectors = directions("runs 0", 2000, 2, 6)
-    step = estimates(estimator, function, start, vectors.flatten(0, 1), 2)
-    first = (start - 0.1 * step).square().sum(1) / 2
-    assert torch.allclose(together[:, 1], first)
+    values = runs(estimator, function, start, 0.1, 3, "runs", 200).values
+    assert values.shape == (200, 4)
+    assert len(set(values[:, -1].tolist())) == 200
+    found = mean(values[:, -1])
+    assert abs(found.value - 3 * (1 - 0.2 + 0.01 * (1 + 7 / 2)) ** 3) < 2.2 * found.half_width
+
+
+def test_a_step_side_by_side_is_that_of_the_estimator() -> None:
+    estimator, function = ZerothOrder(2, 2), Waves()
+    values = runs(estimator, function, W, 0.1, 1, "runs", 5).values
+    step = estimates(estimator, function, W, directions("runs 0", 5, 2, 6).flatten(0, 1), 2)
+    expected = torch.stack([function({"w": W - 0.1 * g}) for g in step])
+    assert torch.allclose(values[:, 1], expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +72,9 @@ def test_figures_find_their_series(data: Theory) -> None:
         assert len(data.series(prefix)) == count
 
 
-def test_the_same_numbers_come_out_again() -> None:
-    one, two = ([check.as_json() for check in floor.verify().checks] for _ in range(2))
-    assert json.dumps(one) == json.dumps(two)
+def test_the_same_numbers_come_out_again(data: Theory) -> None:
+    again = {check.id: check.as_json()["measured"] for check in floor.verify().checks}
+    assert again == {name: data.check(name).measured for name in again}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_a_wrong_estimator_is_found_out(
 
     monkeypatch.setattr(lemmas, "ESTIMATORS", {**lemmas.ESTIMATORS, **wrong})
     monkeypatch.setattr(lemmas, "directions", drawn)
-    monkeypatch.setattr(lemmas, "DRAWN", 20_000)
+    monkeypatch.setattr(lemmas, "DRAWN", 5_000)
     checks = lemmas.verify().checks
     assert any(not check.agrees(check.predicted) for check in checks)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from gradcost.estimators.zeroth_order import ZerothOrder
 from gradcost.theory.check import Check, Group
 from gradcost.theory.functions import Function, HarmonicCubic, TiltedWaves
-from gradcost.theory.sampling import Measured, exponent, mean, runs_side_by_side
+from gradcost.theory.sampling import Measured, exponent, mean, runs
 from gradcost.theory.theorems import variance_factor
 
 CUBIC = HarmonicCubic(0.1)
@@ -50,7 +50,7 @@ class Setting:
 def _remains(
     estimator: ZerothOrder, function: Function, w: Tensor, eta: float, name: str, count: int
 ) -> Measured:
-    norms = runs_side_by_side(estimator, function, w, eta, STEPS, name, count).norms
+    norms = runs(estimator, function, w, eta, STEPS, name, count).norms
     return mean(norms[:, -LAST:].mean(1))
 
 

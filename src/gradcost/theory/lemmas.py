@@ -15,7 +15,7 @@ DIMENSIONS = (2, 8, 32, 128)  # along one direction
 DIRECTIONS = (1, 2, 4, 8, 16)  # in 32 dimensions
 SOME = 32
 EPSILON = 1e-3  # so small that its own effect, 1e-6, is far below what chance does
-DRAWN = 50_000  # directions for each d and n
+DRAWN = 30_000  # directions for each d and n
 WAVES = Waves()
 
 Kind = tuple[str, str, str, str, str, str]

@@ -134,7 +134,12 @@ def runs(
     name: str,
     count: int,
 ) -> Run:
-    """Independent runs from one point, in turn: values and norms are (count, T + 1)."""
+    """Independent runs from one point: values and norms are (count, T + 1).
+
+    Those of zeroth order go side by side; PyTorch has no rule to do so for dual numbers.
+    """
+    if isinstance(estimator, ZerothOrder):
+        return _along(function, _side_by_side(estimator, function, w, eta, steps, name, count))
     found = []
     for first in range(seed(name), seed(name) + count * steps, steps):
         at, path = w, [w]
@@ -145,7 +150,7 @@ def runs(
     return _along(function, torch.stack(found))
 
 
-def runs_side_by_side(
+def _side_by_side(
     estimator: ZerothOrder,
     function: Function,
     w: Tensor,
@@ -153,8 +158,7 @@ def runs_side_by_side(
     steps: int,
     name: str,
     count: int,
-) -> Run:
-    """The same, of many runs at once. PyTorch has no such rule for the dual numbers of jvps."""
+) -> Tensor:
     n, path = estimator.perturbations, [w.expand(count, -1)]
 
     def estimate(at: Tensor, vectors: Tensor) -> Tensor:
@@ -164,7 +168,7 @@ def runs_side_by_side(
     for step in range(steps):
         vectors = directions(f"{name} {step}", count, n, len(w))
         path.append(path[-1] - eta * torch.func.vmap(estimate)(path[-1], vectors))
-    return _along(function, torch.stack(path, 1))
+    return torch.stack(path, 1)
 
 
 def _along(function: Function, paths: Tensor) -> Run:

@@ -31,6 +31,7 @@ ESTIMATORS: dict[str, tuple[str, Directional]] = {
 _LIMITS = {"zeroth-order": "60", "forward-mode": "81"}
 _BOUNDS = {"zeroth-order": "59", "forward-mode": "80"}
 DRAWN = 20_000  # directions for each d and n
+COUNT = {"zeroth-order": 256, "forward-mode": 32}  # runs
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # of the printed limit
 WAVES = Waves()
 
@@ -274,7 +275,7 @@ def _without_dimension() -> list[Check]:
 
 def _both_sides() -> Group:
     """Runs just below and just above the limit."""
-    checks, d, count = [], 32, 32
+    checks, d = [], 32
     function, w = Quadratic.isotropic(d), _ones(d)
     for name, (theorem, _) in ESTIMATORS.items():
         for n in (1, 4):
@@ -282,7 +283,9 @@ def _both_sides() -> Group:
             steps = round(1.5 * factor)
             for share, side in ((0.8, "below"), (1.2, "above")):
                 eta = share * limit(d, n)
-                found = runs(_with(name, n), function, w, eta, steps, f"{name} {n} {side}", count)
+                found = runs(
+                    _with(name, n), function, w, eta, steps, f"{name} {n} {side}", COUNT[name]
+                )
                 each = 1 + 4 * share * (share - 1) / factor
                 checks.append(
                     Check(
@@ -308,7 +311,7 @@ def _bounds() -> Group:
     """The bounds on the average squared gradient along runs, at half the limit."""
     checks = []
     for name, (theorem, _) in ESTIMATORS.items():
-        d, n, steps, count = 8, 1, 4, 500
+        d, n, steps = 8, 1, 4
         factor, w = variance_factor(d, n), _ones(d)
         parameters: Parameters = {"d": d, "n": n, "T": steps}
         found = runs(
@@ -318,7 +321,7 @@ def _bounds() -> Group:
             limit(d, n) / 2,
             steps,
             f"{name} bound",
-            count,
+            8 * COUNT[name],
         )
         average = mean(found.norms[:, :-1].mean(1))
         # eta [1 - L eta/2 (1 + (d+1)/n)] at half the limit, and f(w_1) - E f(w_t)
@@ -335,10 +338,10 @@ def _bounds() -> Group:
                 bound=True,
             )
         )  # fmt: skip
-        d, n, steps, count = 32, 4, 60, 16
+        d, n, steps = 32, 4, 60
         start = torch.linspace(0.4, 3.0, d, dtype=torch.float64)
         eta = limit(d, n) / 2
-        found = runs(_with(name, n), WAVES, start, eta, steps, f"{name} waves", count)
+        found = runs(_with(name, n), WAVES, start, eta, steps, f"{name} waves", COUNT[name] // 4)
         checks.append(
             Check(
                 f"{_slug(name)}/bound", f"Theorem {theorem}, equation {_BOUNDS[name]}",
