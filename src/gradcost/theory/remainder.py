@@ -15,7 +15,7 @@ from torch import Tensor
 from gradcost.estimators.directions import NORMAL
 from gradcost.estimators.forward_mode import ForwardMode
 from gradcost.estimators.zeroth_order import ZerothOrder
-from gradcost.theory.check import Check, Group, Series
+from gradcost.theory.check import Check, Group, Parameters, Series
 from gradcost.theory.functions import Cubic, Function, Kink, TiltedWaves, Waves
 from gradcost.theory.lemmas import point
 from gradcost.theory.sampling import directions, estimates, exponent, mean, ratio, seed
@@ -65,7 +65,7 @@ def _orders() -> Group:
     kink, origin = _kink(D, 0.0)
     rough = [_rms(slope_errors(kink, origin, epsilon, "orders")) for epsilon in SMALL]
     differences = [2 * epsilon * error for epsilon, error in zip(SMALL, smooth, strict=True)]
-    parameters = {"d": D, "epsilon": f"{SMALL[-1]:g} to {SMALL[0]:g}"}
+    parameters: Parameters = {"d": D, "epsilon": f"{SMALL[-1]:g} to {SMALL[0]:g}"}
     even = r"the even terms cancel: $O(\varepsilon^{})$ if the Hessian is Lipschitz"
     checks = [
         Check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gradcost.results.theory import Check, Point, Theory, statements, verdict
+from gradcost.results.theory import Check, Point, Theory, Verdict, statements, verdict
 from gradcost.tables import latex
 from gradcost.tables.theory.cells import value
 
@@ -17,15 +17,12 @@ def verdicts(data: Theory) -> str:
     kinds = [verdict(checks) for checks in statements(data.checks).values()]
     if not kinds:
         return _NONE
-    counts = [
-        f"{kinds.count(kind)} {what}"
-        for kind, what in (
-            ("as printed", "hold as printed"),
-            ("with a correction", "hold with a correction"),
-            ("not", "do not hold"),
-        )
-        if kinds.count(kind)
-    ]
+    said: dict[Verdict, str] = {
+        "as printed": "hold as printed",
+        "with a correction": "hold with a correction",
+        "not": "do not hold",
+    }
+    counts = [f"{kinds.count(kind)} {what}" for kind, what in said.items() if kind in kinds]
     return f"Of {len(kinds)} statements {latex.listing(counts)}."
 
 
