@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report full-demo published publish html test test-slurm bench bench-workflow check format pins tune tune-laptop laptop schemas clean
+.PHONY: help report full-demo published publish html provenance gallery test test-slurm bench bench-workflow check format pins tune tune-laptop laptop schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -19,8 +19,19 @@ report: $(ready) ## the study at demo scale, minutes on two cores: reports/demo/
 	@envs/latex.sh
 	$(snakemake)
 
-html: report ## the same with its provenance, as a web page: reports/demo/report.html
-	$(snakemake) --report reports/demo/report.html
+html: $(ready) ## the same as a web page of one file, without LaTeX: reports/demo/report.html
+	$(snakemake) reports/demo/report.html
+
+provenance: report ## what Snakemake ran for it, with times, code and inputs: reports/demo/provenance.html
+	$(snakemake) --report reports/demo/provenance.html
+
+gallery: $(ready) ## pictures for README.md of the report in reports/demo, as full-demo makes it
+	mkdir -p reports/published/gallery
+	for picture in report accuracy/trade-off accuracy/learning-curves accounting/memory; do \
+	  .venv/bin/pypdfium2 render reports/demo/$$picture.pdf --pages 1 --scale 2 --format png \
+	    --output reports/published/gallery && \
+	  mv reports/published/gallery/$${picture##*/}_*.png reports/published/gallery/$${picture##*/}.png \
+	    || exit 1; done
 
 full-demo: $(ready) ## all experiments at demo scale, twenty-five minutes on two cores, in the same report
 	@envs/latex.sh

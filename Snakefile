@@ -51,6 +51,7 @@ rule all:
     default_target: True
     input:
         f"{REPORTS}/report.pdf",
+        f"{REPORTS}/report.html",
         [pipeline.artefacts(experiment) for experiment in pipeline.standing],
         pipeline.accounting_artefacts,
         pipeline.theory_artefacts,
@@ -77,6 +78,7 @@ include: "workflow/rules/theory.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/html.smk"
 
 
 if workflow.is_main_process and (notice := at_work.notice(RESULTS)):

@@ -17,8 +17,9 @@ from gradcost.report.tex import Reader, TexError, excerpt, without_comments
 
 # commands that pandoc reads
 PANDOC = frozenset(
-    """itshape bfseries em emph textbf textit texttt textsc textrm textsf textsuperscript textsubscript underline url
-    section subsection subsubsection paragraph label ref eqref citep cite item footnote newline
+    """itshape bfseries em emph textbf textit texttt textsc textrm textsf textsuperscript
+    textsubscript underline url section subsection subsubsection paragraph label ref eqref citep
+    cite item footnote newline
     textquotedbl textless textgreater textbackslash textasciitilde textasciicircum textdegree textmu
     ldots dots ss ae AE oe OE o O aa AA"""
     .split()

@@ -121,6 +121,8 @@ class Reader:
             raise self.fail(f"{end} is missing")
         found = self.text[self.position : place]
         self.position = place + len(end)
+        if end[-1].isalpha():
+            self._spaces()
         return found
 
     def environment(self, name: str) -> str:
