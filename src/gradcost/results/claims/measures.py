@@ -52,10 +52,10 @@ def off(*datasets: str) -> Where:
 
 
 def classification(data: Tidy, column: Column) -> bool:
-    """On tasks whose answers are classes, and not text."""
-    return not compare.scored_twice(data, column) and column.paper not in (
-        "gsm8k", "mmlu", "vqav2", "textvqa",
-    )  # fmt: skip
+    """On tasks whose answers are classes: text is scored by two scorers."""
+    runs = data.runs[(data.runs["model"] == column.model) & (data.runs["task"] == column.task)]
+    twice = bool(runs["test_accuracy_published"].notna().any())
+    return not twice and column.paper not in ("gsm8k", "mmlu", "vqav2", "textvqa")
 
 
 def of_model(name: str) -> Where:
@@ -273,6 +273,7 @@ def spends(
         for column in [one for one in data.columns if where(data, one)] if data else []:
             assert data is not None
             goal = compare.target(data, column) if to == "target" else None
+            known: dict[str, pd.DataFrame] = {}
             for left, right in pairs:
                 rows = [compare.by_name(data, key) for key in (left, right)]
                 if rows[0] is None or rows[1] is None:
@@ -281,7 +282,10 @@ def spends(
                 if to == "target" and goal is None:
                     absent.append(f"no method learns enough on {column.label} to set a target")
                     continue
-                one, other = (_spent(data, column, row, quantity, goal) for row in rows if row)
+                for row in rows:
+                    if row and row.key not in known:
+                        known[row.key] = _spent(data, column, row, quantity, goal)
+                one, other = known[left], known[right]
                 reached = one["reached"] | other["reached"]
                 both = (one["spent"] / other["spent"])[reached].dropna()
                 found = summarise(np.log(both))

@@ -28,7 +28,7 @@ def render(data: Ledger) -> str:
         entries = [entry for entry in data.claims if entry.kind == kind]
         if entries:
             lines.append(latex.heading(kind.capitalize(), _WIDTH, first=first))
-            lines += [" & ".join(_line(entry)) + r" \\[2pt]" for entry in entries]
+            lines += [" & ".join(_line(entry)) + r" \\ \addlinespace" for entry in entries]
             first = False
     if first:
         lines.append(rf"\multicolumn{{{_WIDTH}}}{{@{{}}l}}{{no claim is judged}} \\")

@@ -40,7 +40,7 @@ def sizes(data: Ledger) -> str:
     sized = [entry.finding.size for entry in data.claims if entry.finding.size is not None]
     judged = [size for size in sized if size != "not tested"]
     if not sized:
-        return "None of them has a number."
+        return "No claim has a number."
     text = f"{len(sized)} of them have a number, which is judged where the scale is the paper's: "
     if not judged:
         return text + "here, of none."
