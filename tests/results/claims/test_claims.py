@@ -128,8 +128,38 @@ def test_convergence_follows_the_curves(evidence: Evidence) -> None:
     assert found.verdict == "supported"  # the made-up BP learns six times as fast
     assert "never arrive" in found.said
     steps = BY_ID["zo-steps-faster"].test(evidence)
-    assert (steps.verdict, steps.value) == ("supported", pytest.approx(0.0221 / 0.0137))
+    assert steps.verdict == "supported"
+    assert steps.value == pytest.approx(0.0221 / 0.0137)
     assert BY_ID["accumulate-total"].test(evidence).verdict == "inconclusive"
+
+
+def test_failures_follow_the_slopes(tmp_path: Path) -> None:
+    """The made-up slopes are six times as large under AdamW, for every seed and step."""
+    data = study(
+        tmp_path,
+        {("r8-4", "fmad-multiple", 0): "diverged"},
+        methods=("bp-checkpointing", "fmad-vanilla", "fmad-multiple", "fmad-svrg"),
+        tasks=("r8-4",),
+        settings=("default", "adamw", "sgd"),
+    )
+    evidence = Evidence("demo", {"optimizers": data, "svrg": data})
+    spikes = BY_ID["slopes-spike-under-adamw"].test(evidence)
+    assert (spikes.verdict, spikes.n) == ("supported", 3)
+    assert spikes.value == pytest.approx(6)
+    variance = BY_ID["gradients-vary-under-adamw"].test(evidence)
+    assert variance.value == pytest.approx(36)
+    for name, verdict in {
+        "slopes-bounded-under-sgd": "supported",
+        "spikes-come-late": "contradicted",  # the made-up slopes are largest at the start
+        "sgd-converges": "supported",
+        "adamw-diverges": "contradicted",
+        "sgd-diverges": "supported",  # one run of FMAD-Multiple
+        "multiple-drifts": "contradicted",
+        "svrg-control-minimal": "inconclusive",
+        "svrg-full-gradient-dominates": "supported",
+    }.items():
+        found = BY_ID[name].test(evidence)
+        assert found.verdict == verdict, (name, found)
 
 
 def test_counts_decide_on_memory_and_computation(tmp_path: Path) -> None:

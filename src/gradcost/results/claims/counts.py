@@ -43,7 +43,7 @@ def flops(step: Step) -> float:
     return float(step["step_flops"]) / TERA
 
 
-_NAMES = {
+_NAMES: dict[Quantity, tuple[str, str]] = {
     peak: ("peak memory", "GB"),
     above_weights: ("memory above the weights", "GB"),
     activations: ("memory of activations and tangents", "GB"),

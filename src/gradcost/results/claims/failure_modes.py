@@ -38,8 +38,9 @@ def largest(run: pd.DataFrame) -> float:
 
 def when_largest(run: pd.DataFrame) -> float:
     """The step of it."""
-    found = slopes(run)
-    return float(run.loc[found.idxmax(), "step"]) if len(found) else float("nan")
+    found = slopes(run).to_numpy()
+    steps = run.loc[slopes(run).index, "step"].to_numpy()
+    return float(steps[found.argmax()]) if len(found) else float("nan")
 
 
 def variance(run: pd.DataFrame) -> float:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 
-import numpy as np
 import pandas as pd
 
 from gradcost.results import compare, paper
@@ -288,7 +288,7 @@ def spends(
                 one, other = known[left], known[right]
                 reached = one["reached"] | other["reached"]
                 both = (one["spent"] / other["spent"])[reached].dropna()
-                found = summarise(np.log(both))
+                found = summarise(both.map(log))
                 place = f"{rows[0].label} over {rows[1].label} on {column.label}"
                 if found is None:
                     lacking = [k for k in (left, right) if _lacks(data, column, k)]
@@ -407,7 +407,7 @@ def _difference(
     if not read.logs:
         return summarise(one - other)
     positive = (one > 0) & (other > 0)
-    return summarise(np.log(one[positive] / other[positive]))
+    return summarise((one[positive] / other[positive]).map(log))
 
 
 def _measured(
@@ -496,7 +496,7 @@ def _gap_of(
     )
     assert found is not None
     if read.logs:
-        found = np.log(found)
+        found = found.map(log)
     return found if other is None else found - other
 
 
