@@ -70,7 +70,7 @@ else:
     include: "workflow/rules/data.smk"
     include: "workflow/rules/models.smk"
     include: "workflow/rules/train.smk"
-    include: "workflow/rules/prices.smk"
+    include: "workflow/rules/computed.smk"
 
 
 include: "workflow/rules/accounting.smk"

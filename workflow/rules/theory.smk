@@ -1,18 +1,3 @@
-rule theory:
-    output:
-        pipeline.theory,
-    log:
-        f"{LOGS}/theory.log",
-    conda:
-        "../../envs/gradcost.yaml"
-    params:
-        plan=pipeline.theory_plan(),
-    message:
-        "Verifying the lemmas and theorems"
-    shell:
-        "python -m gradcost theory --plan {params.plan} --out {output} > {log} 2>&1"
-
-
 rule theory_figure:
     input:
         pipeline.theory,

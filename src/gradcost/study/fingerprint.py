@@ -27,6 +27,7 @@ PACKAGES = {
     "model": ("tokenizers", "torch", "transformers"),
     "train": _TRAIN,
     "train-images": (*_TRAIN, "pillow", "pyarrow"),
+    "theory": ("numpy", "scipy", "torch"),
     "forecast": (),
     "results": ("matplotlib", "numpy", "pandas", "scipy", "seaborn"),
 }

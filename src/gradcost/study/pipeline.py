@@ -233,7 +233,7 @@ class Pipeline:
     @property
     def computed(self) -> list[str]:
         """What is computed beside runs, and published with their records."""
-        return self.sheets
+        return [*self.sheets, self.theory]
 
     def sheet_plan(self, name: str) -> str:
         """The plan of pricing a sheet."""
@@ -262,7 +262,7 @@ class Pipeline:
 
     def theory_plan(self) -> str:
         """The plan of verifying lemmas and theorems."""
-        return self._plan("model", ["gradcost.theory.verify"])
+        return self._plan("theory", ["gradcost.theory.verify"])
 
     @property
     def theory_artefacts(self) -> list[str]:
