@@ -47,4 +47,4 @@ def count(finding: Finding) -> str:
 
 def sentence(text: str) -> str:
     """Prose from the ledger, safe in LaTeX and free to break after a slash."""
-    return latex.escape(text).replace("/", r"\slash{}")
+    return latex.escape(text).replace("/", r"/\allowbreak{}")
