@@ -425,6 +425,11 @@ def test_convergence_stands_at_the_plateau_and_at_the_common_target(everything: 
     assert [text.get_text() for text in common.texts] == ["", "never", "never"]
     steady = compare.steady(data, column, rows["zo-vanilla"]).mean()
     assert own.texts[1].get_text() == f"at {steady:.0f}%"
+    # all markers within the middle of the axis, with room for words on the right
+    low, high = own.get_xlim()
+    times = [x for axes in figure.axes for line in axes.lines for x in line.get_xdata()]  # type: ignore[union-attr]
+    assert low < min(times)
+    assert high / low < 3 * (max(times) / min(times)) ** 2
 
 
 def test_convergence_in_words_where_there_is_no_time(everything: Tidy) -> None:

@@ -50,10 +50,11 @@ def draw(data: Tidy) -> Figure:
     for axes in grid[-1]:
         axes.set_xlabel(TIME)
     first = grid[0, 0]
-    if any(line.get_xdata().size for axes in grid.ravel() for line in axes.lines):
-        low, high = first.get_xlim()
+    times = [float(x) for axes in grid.ravel() for line in axes.lines for x in line.get_xdata()]
+    if times:
+        low, high = min(times), max(times)
         room = max(high / low, 3.0) ** 0.5  # for words beside the last marker
-        first.set_xlim(low, high * room)
+        first.set_xlim(low / room**0.2, high * room)
         log_x(first)
     else:
         first.set_xticks([])
