@@ -64,7 +64,14 @@ MESSAGES = {
     r"Pricing (\S+)": "price",
     r"Drawing (\S+) of the accounting": "figure of prices",
     r"Writing the table (\S+) of the accounting": "table of prices",
+    r"Verifying the lemmas and theorems": "theory",
+    r"Drawing (\S+) of the theory": "figure of theory",
+    r"Writing the table (\S+) of the theory": "table of theory",
+    r"Judging the claims": "claims",
+    r"Writing the table (\S+) of the claims": "table of claims",
+    r"Writing what the report is of": "contents",
     r"Typesetting reports/tiny/report.pdf": "report",
+    r"Making the page reports/tiny/report.html": "html",
 }
 
 

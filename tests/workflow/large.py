@@ -78,7 +78,11 @@ class Large:
             paths |= {f"{results}/{run.path}/{name}" for name in ("record.json", "history.parquet")}
         for name in known.standing:
             paths |= {f"{results}/experiments/{name}/manifest.json", *known.artefacts(name)}
-        paths |= {*known.sheets, *known.accounting_artefacts, f"{known.reports}/report.pdf"}
+        paths |= {*known.computed, *known.accounting_artefacts, *known.theory_artefacts}
+        paths |= {known.claims, *known.claims_artefacts}
+        paths |= {
+            f"{known.reports}/{name}" for name in ("contents.tex", "report.pdf", "report.html")
+        }
         sizes = {"splits": {name: {"examples": 1000} for name in ("train", "validation", "test")}}
         for path in paths:
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
