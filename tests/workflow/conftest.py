@@ -49,6 +49,8 @@ accounting:
   depth: {{<<: *tiny, layers: [1, 2], methods: [bp-vanilla]}}
   directions: {{<<: *tiny, layers: [1], directions: [1, 2], methods: [fmad-multiple]}}
   rank: {{<<: *tiny, layers: [1], ranks: [1, 2], methods: [zo-vanilla]}}
+  wide: {{<<: *tiny, methods: [zo-vanilla]}}
+  deep: {{<<: *tiny, methods: [zo-vanilla]}}
 """
 
 

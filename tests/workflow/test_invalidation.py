@@ -86,7 +86,7 @@ def test_a_finished_study_has_nothing_to_do(study):
             "for name in sorted(params):\n            start",
             "for name in sorted(list(params)):\n            start",
             trains("fmad-vanilla", "zo-vanilla")
-            | prices("llama-3.1-8b", "directions", "rank") | THEORY | DOWNSTREAM,
+            | prices("llama-3.1-8b", "directions", "rank", "wide", "deep") | THEORY | DOWNSTREAM,
         ),
         (
             "src/gradcost/training/loop.py",
@@ -145,7 +145,7 @@ def test_a_package_upgraded_in_place_retrains(study, monkeypatch, tmp_path):
         return {**found, "PYTHONPATH": f"{tmp_path / 'site'}:{found['PYTHONPATH']}"}
 
     monkeypatch.setattr(type(study), "environment", environment)
-    sheets = ("llama-3.1-8b", "opt-13b", "depth", "directions", "rank")
+    sheets = ("llama-3.1-8b", "opt-13b", "depth", "directions", "rank", "wide", "deep")
     assert study.planned() == trains(*METHODS) | prices(*sheets) | DOWNSTREAM
 
 
