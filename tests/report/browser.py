@@ -48,11 +48,11 @@ class Page:
 
     def open(self, url: str) -> None:
         """Go to an address, and wait until all is loaded."""
-        self.ask("Page.navigate", url="about:blank")  # also where only the fragment differs
-        self.events.clear()
-        self.ask("Page.navigate", url=url)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self._answer()
+        for address in ("about:blank", url):  # the first in case only the fragment differs
+            self.events.clear()
+            self.ask("Page.navigate", url=address)
+            while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+                self._answer()
         # and drawn once
         self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
 

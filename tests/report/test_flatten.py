@@ -97,7 +97,7 @@ def test_pandoc_reads_the_commands_that_are_left_to_it(name: str) -> None:
 def test_no_part_of_the_report_uses_an_unknown_command() -> None:
     sources = [*SOURCES.glob("*.tex"), *SOURCES.glob("parts/*.tex")]
     texts = [without_comments(source.read_text()) for source in sources]
-    macro = r"\\(?:re)?newcommand\{\\(\w+)\}|\\newif\\(\w+)|\\edef\\(\w+)"
+    macro = r"\\(?:re|provide)?(?:new)?command\{\\(\w+)\}|\\newif\\(\w+)|\\edef\\(\w+)"
     own = {name for text in texts for names in re.findall(macro, text) for name in names}
     own |= {f"{name.removeprefix('if')}true" for name in own}
     known = own | PANDOC | PRINTED.keys() | LAYOUT.keys() | flatten._OWN.keys()
