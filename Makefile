@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets up .venv first if it has to; a second call costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help report full-demo published publish html provenance gallery test test-slurm bench bench-workflow check format pins tune tune-laptop laptop schemas clean
+.PHONY: help report html provenance gallery full-demo published test test-slurm bench bench-workflow check format pins tune tune-laptop laptop publish schemas clean
 
 # What the rules call (`gradcost`, `python`) is .venv's, whatever else is active.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -61,7 +61,7 @@ class Document:
 
     def _blocks(self, blocks: list[Element]) -> Iterator[Element]:
         for block in blocks:
-            kind, content = block["t"], block.get("c")
+            kind, content = block["t"], block.get("c", [])
             name, values = _mark(block)
             if kind == "Header":
                 yield self._header(block)
@@ -202,7 +202,7 @@ class Document:
 
 def _table(rows: list[Element], align: str) -> Element:
     """A table of marked rows."""
-    head: list[Element] = []
+    head: list[Any] = []
     bodies: list[list[Any]] = []
     for row in rows:
         kind, looks = _mark(row)
@@ -320,7 +320,7 @@ def plain_text(element: Any) -> str:
         return "".join(map(plain_text, element))
     if not isinstance(element, dict):
         return ""
-    kind, content = element["t"], element.get("c")
+    kind, content = element["t"], element.get("c", [])
     if kind in ("Str", "Code"):
         return str(content if kind == "Str" else content[1])
     if kind in ("Space", "SoftBreak", "LineBreak"):
