@@ -13,4 +13,6 @@ rule unpack:
     message:
         "Unpacking {input}"
     shell:
-        "python -m gradcost unpack --pack {input} --results " + RESULTS + " --out {output[0]} > {log} 2>&1"
+        "python -m gradcost unpack --pack {input} --results "
+        + RESULTS
+        + " --out {output[0]} > {log} 2>&1"

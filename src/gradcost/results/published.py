@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def pack(results: Path, runs: Iterable[str], others: Iterable[str], out: Path) -
     Raises:
         gradcost.study.record.BadRecord: for a record that is there and not valid.
     """
-    lines, histories, missing = [], [], []
+    lines: list[str] = []
+    histories: list[pa.Table] = []
+    missing: list[str] = []
     for run in runs:
         if not (results / run / record.RECORD).exists():
             missing.append(run)
@@ -83,10 +85,7 @@ def unpack(source: Path, results: Path) -> int:
             others = [name for name in archive.namelist() if name not in (RECORDS, HISTORIES)]
             for name in others:
                 (results / name).parent.mkdir(parents=True, exist_ok=True)
-                content = archive.read(name)
-                write_atomic(
-                    results / name, lambda path, content=content: path.write_bytes(content)
-                )
+                write_atomic(results / name, _writing(archive.read(name)))
         for line, history in zip(
             map(json.loads, lines), _split(histories, len(lines)), strict=True
         ):
@@ -95,6 +94,10 @@ def unpack(source: Path, results: Path) -> int:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BadPack(f"{source} is not a file of published records: {error}") from error
     return len(lines)
+
+
+def _writing(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
 def _parquet(histories: list[pa.Table]) -> bytes:

@@ -3,8 +3,9 @@
 A stage's fingerprint maps each first-party module in its import closure to a hash of the
 module's syntax tree without docstrings. Comments, blank lines and docstrings change
 nothing; everything else does. Data that lie beside a module and are called after it, such
-as `paper.csv` and `paper_text.csv` of `paper.py`, are part of it. Modules that a stage imports by name at run time (a run's
-estimator, a task's dataset) stand in no import statement and are passed as extra roots.
+as `paper.csv` and `paper_text.csv` of `paper.py`, are part of it. Modules that a stage
+imports by name at run time (a run's estimator, a task's dataset) stand in no import
+statement and are passed as extra roots.
 """
 
 from __future__ import annotations
