@@ -28,7 +28,6 @@ from gradcost.tables import (
     accuracy,
     accuracy_variance,
     contents,
-    convergence_cost,
     cost,
     hyperparameters,
     learning_rates,
@@ -60,7 +59,7 @@ def lay_out(data: Tidy, root: Path) -> Path:
     tables = {
         "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
         "numbers": numbers, "provenance": provenance, "variance-reductions": variance_reductions,
-        "accuracy-variance": accuracy_variance, "convergence-cost": convergence_cost,
+        "accuracy-variance": accuracy_variance,
         "related-work": related_work, "say": say,
     }  # fmt: skip
     for name, module in tables.items():

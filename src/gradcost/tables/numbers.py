@@ -85,6 +85,7 @@ def _settings(data: Tidy) -> dict[str, str]:
     reductions = [json.loads(text) for text in described["variance_reduction"].dropna().unique()]
     found: dict[str, set[float]] = {
         "perturbations": set(described["perturbations"].dropna()) - {1},
+        "steps": set(described["planned_steps"].dropna()) - {0},
         "share": set(100 * described["share"].dropna()),
         **{
             key.replace("_", "-"): {one[key] for one in reductions if key in one}
