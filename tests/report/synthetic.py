@@ -17,6 +17,7 @@ from gradcost.study.config import modules_of
 from gradcost.tables import contents, learning_rates
 from tests.results.synthetic import study
 from tests.results.synthetic_accounting import accounting
+from tests.results.synthetic_theory import theory
 
 SOURCES = Path(__file__).parents[2] / "reports"
 _EXPERIMENTS = yaml.safe_load((SOURCES.parent / "config.yaml").read_text())["experiments"]
@@ -52,6 +53,9 @@ def lay_out(root: Path, grids: dict[str, dict[str, Any]]) -> Path:
     priced = {kind: modules_of(kind, "accounting") for kind in ("tables", "figures")}
     _artefacts(accounting(root / "sheets"), folder / "accounting", priced, "accounting.")
     records["accounting"] = "../../results/demo/accounting"
+    proved = {kind: modules_of(kind, "theory") for kind in ("tables", "figures")}
+    _artefacts(theory(root), folder / "theory", proved, "theory.")
+    records["theory"] = "../../results/demo/theory/theory.json"
     _artefacts(_ledger(), folder / "claims", {"tables": modules_of("tables", "claims")}, "claims.")
     records["claims"] = "../../results/demo/claims.json"
     (folder / "contents.tex").write_text(contents.render(records))

@@ -114,6 +114,13 @@ def test_a_single_seed_leaves_the_size_open() -> None:
     assert above(measure(case, sized=True))(NOTHING).size == "inconclusive"
 
 
+def test_runs_that_are_equal_seed_by_seed_are_against_a_difference() -> None:
+    same = Case("same", 0.0, 0.0, 0.0, 3)
+    assert above(measure(UP, same))(NOTHING).verdict == "contradicted"
+    assert above(measure(UP, same), "some")(NOTHING).verdict == "supported"
+    assert below(measure(same), "some")(NOTHING).verdict == "contradicted"
+
+
 def test_counts_are_decided_and_agree_within_a_tolerance() -> None:
     same = Case.counted("same", 1.0)
     assert above(measure(same, neutral=1.0))(NOTHING).verdict == "contradicted"

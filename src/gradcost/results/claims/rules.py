@@ -13,8 +13,9 @@ of methods) that a claim speaks of and that is at hand. A *rule* turns cases int
 - The number that the paper gives is judged beside the direction (`Finding.size`): supported if it
   lies in our interval (a range: if it meets it) in every case, contradicted if in one it does not.
   Only at the paper's own scale: elsewhere the size is not tested, and the direction alone is.
-- A count has no spread, and its interval is a point. What of it is not on the claimed side is on
-  the other: nothing is undecided. It agrees with the paper's number within `TOLERANCE`, since
+- A count has no spread, and its interval is a point; so is that of runs which are equal seed by
+  seed, as those of FMAD and ZO along the same directions often are. What is a point and not on the
+  claimed side is against it: nothing is undecided. A count agrees with the paper's number within `TOLERANCE`, since
   that number is rounded and, where it is of memory, measured.
 - Not tested: what has no case, with the reason. Cases that are missing are named, and the rule is
   applied to the rest.
@@ -67,6 +68,11 @@ class Case:
     def counted(cls, where: str, value: float, stated: Stated | None = None) -> Case:
         """From a count."""
         return cls(where, value, value, value, None, stated)
+
+    @property
+    def exact(self) -> bool:
+        """Whether its interval is a point."""
+        return self.low is not None and self.low == self.high
 
     def side(self, neutral: float) -> int:
         """+1 or -1 where the whole interval lies above or below, and 0 where it holds `neutral`."""
@@ -162,9 +168,7 @@ def untestable(reason: str) -> Test:
 def _directed(found: Measured, side: int, quantifier: Quantifier) -> Finding:
     if not found.cases:
         return _nothing(found)
-    sides = [
-        side * case.side(found.neutral) or (-1 if case.n is None else 0) for case in found.cases
-    ]
+    sides = [side * case.side(found.neutral) or (-1 if case.exact else 0) for case in found.cases]
     verdict: Verdict = "inconclusive"
     if quantifier == "every":
         if min(sides) > 0:

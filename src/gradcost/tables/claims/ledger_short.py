@@ -52,7 +52,7 @@ def leading(data: Ledger) -> str:
         body = [r"\multicolumn{4}{@{}l}{no claim is judged} \\"]
     head = r"the paper says & verdict & the number that decides & $n$ \\"
     columns = (
-        r"@{}>{\raggedright\arraybackslash}p{8.2cm}l>{\raggedright\arraybackslash}p{3.9cm}r@{}"
+        r"@{}>{\raggedright\arraybackslash}p{9.3cm}l>{\raggedright\arraybackslash}p{3.2cm}r@{}"
     )
     return latex.tabular(columns, [head], body)
 
