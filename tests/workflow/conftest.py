@@ -146,6 +146,13 @@ def copy_project(folder: Path) -> None:
             shutil.copy2(source, target, follow_symlinks=False)
 
 
+def without_typesetting(folder: Path) -> None:
+    """The PDF and the page are other tests' subject: here stand-ins take their place."""
+    (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1\n")
+    page = "import pathlib, sys\n\npathlib.Path(sys.argv[-1]).touch()\n"
+    (folder / "src/gradcost/report/__main__.py").write_text(page)
+
+
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory, news_folder, llama_folder) -> Project:
     """A copy in which nothing has run."""
@@ -161,8 +168,7 @@ def finished(fresh, tmp_path_factory) -> Project:
     """A copy whose study has run, all but the PDF; tests put back what they change."""
     folder = tmp_path_factory.mktemp("finished") / "project"
     shutil.copytree(fresh.folder, folder, symlinks=True)
-    # typesetting is another test's subject: here a stand-in takes its place
-    (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1\n")
+    without_typesetting(folder)
     project = Project(folder, folder / "tiny.yaml")
     project.snakemake()
     return project

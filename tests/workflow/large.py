@@ -21,7 +21,7 @@ from pathlib import Path
 
 from gradcost.study import config
 from gradcost.study.pipeline import Pipeline
-from tests.workflow.conftest import copy_project
+from tests.workflow.conftest import copy_project, without_typesetting
 
 OPTIONS = ("--cores", "2", "--configfile", "large.yaml")
 # after each file that it touches, Snakemake sleeps for the tenth of a second
@@ -38,7 +38,7 @@ class Large:
     def __init__(self, folder: Path, runs: int) -> None:
         self.folder = folder
         copy_project(folder)
-        (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1\n")
+        without_typesetting(folder)
         self.seeds(1)
         for_one_seed = self.runs()
         self.seeds(-(-runs // for_one_seed))

@@ -59,7 +59,7 @@ def test_the_readme_s_first_screen_has_the_figure_and_the_two_commands():
 
 def test_every_target_of_make_that_the_readme_names_exists():
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"(?:^    |`)make ([a-z]+)", README, re.MULTILINE)):
+    for target in set(re.findall(r"(?:^    |`)make ([a-z-]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

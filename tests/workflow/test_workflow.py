@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from gradcost.study import config
+from gradcost.study.pipeline import Pipeline
 from tests.workflow.conftest import copy_project
 
 
@@ -41,7 +43,12 @@ def test_the_slurm_profile_of_a_fresh_clone_is_the_repository_s_own_and_plans_th
         line.split() for line in output.splitlines() if line.startswith(("train ", "model "))
     )
     # MeZO's label words are for the three tasks with classes
-    assert jobs["train"] == str((19 * 7 - 2 * 4) * 3)
+    accuracy = (19 * 7 - 2 * 4) * 3
+    known = Pipeline(config.read(folder / "config.yaml"))
+    assert len(known.grids["accuracy"]) == accuracy
+    whole = {run for name in known.standing for run in known.grids[name]}
+    assert jobs["train"] == str(len(whole))
+    assert accuracy < len(whole) < 1000
 
 
 @pytest.mark.xdist_group("fresh")
@@ -83,12 +90,12 @@ def test_runs_that_diverge_or_run_out_of_memory_are_shown_and_the_study_goes_on(
     import shutil
 
     from gradcost.study import record
-    from tests.workflow.conftest import Project
+    from tests.workflow.conftest import Project, without_typesetting
 
     folder = tmp_path_factory.mktemp("outcomes") / "project"
     shutil.copytree(fresh.folder, folder, symlinks=True)
     project = Project(folder, folder / "tiny.yaml")
-    (folder / "envs/typeset.sh").write_text("#!/bin/sh\ntouch $1\n")
+    without_typesetting(folder)
     # more than any estimate of the tiny model takes with a batch of one, and less than backprop's
     # with the paper's batch: found from the records of the costs themselves
     more = """
