@@ -15,8 +15,8 @@ of methods) that a claim speaks of and that is at hand. A *rule* turns cases int
   Only at the paper's own scale: elsewhere the size is not tested, and the direction alone is.
 - A count has no spread, and its interval is a point; so is that of runs which are equal seed by
   seed, as those of FMAD and ZO along the same directions often are. What is a point and not on the
-  claimed side is against it: nothing is undecided. A count agrees with the paper's number within `TOLERANCE`, since
-  that number is rounded and, where it is of memory, measured.
+  claimed side is against it: nothing is undecided. A count agrees with the paper's number within
+  `TOLERANCE`, since that number is rounded and, where it is of memory, measured.
 - Not tested: what has no case, with the reason. Cases that are missing are named, and the rule is
   applied to the rest.
 """
