@@ -37,7 +37,7 @@ from gradcost.tables import (
     say,
     variance_reductions,
 )
-from gradcost.tables.accounting import bounds, computation, memory_breakdown
+from gradcost.tables.accounting import bounds, computation, memory_breakdown, shape
 from gradcost.tables.accounting import numbers as priced_numbers
 from tests.results.synthetic import FAILURES, study
 from tests.results.synthetic_accounting import accounting, sheet, step
@@ -84,7 +84,7 @@ def add_prices(data: Accounting, folder: Path) -> None:
     out.mkdir()
     tables = {
         "computation": computation, "memory-breakdown": memory_breakdown, "bounds": bounds,
-        "numbers": priced_numbers,
+        "numbers": priced_numbers, "shape": shape,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
