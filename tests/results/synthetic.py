@@ -131,6 +131,10 @@ TASKS = {"r8-4": ("Reuters topics", "agnews", 0.0), "ng-4": ("20 Newsgroups", No
 SEEDS = (0, 1, 2)
 
 
+def _setting(name: str) -> tuple[str, float, float]:
+    return SETTINGS.get(name, (name, 0.0, 1.0))
+
+
 def presentation(
     methods: tuple[str, ...] = tuple(METHODS),
     tasks: tuple[str, ...] = tuple(TASKS),
@@ -151,7 +155,7 @@ def presentation(
             {"name": name, "label": TASKS[name][0], "paper": TASKS[name][1]} for name in tasks
         ],
         "models": [{"name": name, "label": MODELS[name]} for name in models],
-        "settings": [{"name": name, "label": SETTINGS[name][0]} for name in settings],
+        "settings": [{"name": name, "label": _setting(name)[0]} for name in settings],
         "runs": [
             {"model": model, "task": task, "method": method, "setting": setting, "seed": seed}
             for model in models
@@ -174,7 +178,7 @@ def write_run(
 ) -> Path:
     """Write a valid record and history; `final` is the last validation accuracy in percent."""
     fake = METHODS[run["method"]]
-    _, better, noise = SETTINGS[run["setting"]]
+    _, better, noise = _setting(run["setting"])
     shift = TASKS[run["task"]][2] + better + 2.0 * list(MODELS).index(run["model"])
     test = (fake.test[run["seed"]] + shift) / 100
     top = test - 0.05 if final is None else final / 100
