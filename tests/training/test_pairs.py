@@ -176,7 +176,8 @@ def test_a_step_about_images_costs_what_was_planned(data, models, tmp_path, meth
 def test_adapters_are_where_the_study_has_them():
     study = config.read(Path(__file__).parents[2] / "config.yaml")
     kinds = {
-        "llama-3.1-8b": "llama", "opt-1.3b": "opt", "opt-6.7b": "opt", "opt-13b": "opt",
+        "llama-3.1-8b": "llama", "opt-1.3b": "opt", "opt-1.3b-dense": "opt", "opt-6.7b": "opt",
+        "opt-13b": "opt",
         "bert-base": "bert", "bert-large": "bert", "roberta-base": "roberta",
         "roberta-large": "roberta", "qwen2-vl-7b": "qwen2_vl", "qwen2-vl-7b-gptq": "qwen2_vl",
     }  # fmt: skip
