@@ -97,6 +97,36 @@ def counted(
     return measure
 
 
+def between_sheets(quantity: Quantity, pair: Pair, first: str, second: str) -> Measure:
+    """A quantity of the first of a pair over the second's: on one sheet over the same on another.
+
+    Where the first sheet's ratio is the larger, the measure is more than one.
+    """
+    name, _ = _NAMES[quantity]
+
+    def measure(evidence: Evidence) -> Measured:
+        ratios, names, absent = [], [], []
+        for sheet in _present(evidence.accounting, (first, second)):
+            steps = [_step(evidence.accounting, sheet, key, "") for key in pair]
+            if steps[0] is None or steps[1] is None:
+                missing = pair[0] if steps[0] is None else pair[1]
+                absent.append(f"{missing} is not priced on {_label(evidence, sheet)}")
+                continue
+            ratios.append(quantity(steps[0]) / quantity(steps[1]))
+            names = [str(step["name"]) for step in steps if step is not None]
+        cases = []
+        if len(ratios) == 2:
+            place = (
+                f"{names[0]} over {names[1]}: {_label(evidence, first)} "
+                f"({shown(ratios[0])}) over {_label(evidence, second)} ({shown(ratios[1])})"
+            )
+            cases.append(Case.counted(place, ratios[0] / ratios[1]))
+        lacking = _absent(evidence, (first, second), absent)
+        return Measured(name, "times", 1.0, COUNTED, cases, lacking)
+
+    return measure
+
+
 def amounts(quantity: Quantity, stated: dict[str, float], *, how: str = "") -> Measure:
     """A quantity of methods on the paper's model, each with the paper's number."""
     name, unit = _NAMES[quantity]

@@ -12,6 +12,7 @@ from gradcost.results.claims.counts import (
     above_weights,
     activations,
     amounts,
+    between_sheets,
     counted,
     grows,
     limits,
@@ -24,6 +25,7 @@ from gradcost.results.tidy import Column, Row, Tidy
 
 FMAD, ZO = "fmad-vanilla", "zo-vanilla"
 SAME = 1 + TOLERANCE
+SHAPES = ("deep", "wide")
 
 
 def _claim(
@@ -239,6 +241,14 @@ _SHAPE = (
             )
         ),
         ("width-depth",),
+    ),
+    _claim(
+        "checkpointing-saves-less-when-wide-at-size",
+        "Appendix D",
+        "At the size of the paper's model, of which a wide and shallow and a deep and narrow form "
+        "are priced, checkpointing saves less memory on the wide one.",
+        above(between_sheets(above_weights, ("bp-vanilla", BP), *SHAPES)),
+        *SHAPES,
     ),
 )
 CLAIMS = (*_TOTALS, *_BOUNDS, *_FINER, *_SHAPE)
