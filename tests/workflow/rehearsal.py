@@ -11,6 +11,7 @@ study has. The scale is named `rehearsal`: what it says is about no model.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -33,30 +34,31 @@ def project(folder: Path) -> Project:
 
 
 def rehearse(folder: Path) -> Pipeline:
-    """Make the copy, with its published records. Prices are those of the paper's models."""
+    """Make the copy, with its published records."""
     copy_project(folder)
     (folder / OVERLAY).write_text("scale: rehearsal\n")
     known = Pipeline(config.read(folder / "config.yaml", folder / OVERLAY))
-    project(folder).snakemake("--", *known.computed)
-    results = folder / known.results
-    lend(known, results)
-    paths = dict.fromkeys(run.path for name in known.standing for run in known.grids[name])
+    demo, results = folder / "lent", folder / known.results
+    published.unpack(ROOT / "reports/published/demo.zip", demo)
+    asked = list(dict.fromkeys(run for name in known.standing for run in known.grids[name]))
+    lend(known, asked, demo, results)
     others = [Path(path).relative_to(known.results).as_posix() for path in known.computed]
-    published.pack(results, paths, others, folder / known.pack)
+    for name in others:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(demo / name, results / name)
+    published.pack(results, [run.path for run in asked], others, folder / known.pack)
     return known
 
 
-def lend(known: Pipeline, results: Path) -> None:
-    """Write a record for each run of the report, but for a few."""
-    demo = results.parent / "lent"
-    published.unpack(ROOT / "reports/published/demo.zip", demo)
+def lend(known: Pipeline, asked: list[Run], demo: Path, results: Path) -> None:
+    """Write a record for each run, but for a few."""
     lenders: dict[tuple[str, str], list[Path]] = defaultdict(list)
     methods: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(demo.rglob(record.RECORD)):
-        _, method, setting, _ = path.parent.relative_to(demo / "runs").parts[-4:]
+        method, setting = path.parent.parts[-3:-1]
         lenders[method, setting].append(path.parent)
         methods[method].append(path.parent)
-    for run in dict.fromkeys(run for name in known.standing for run in known.grids[name]):
+    for run in asked:
         number = int(hashlib.sha256(run.path.encode()).hexdigest()[:8], 16)
         if number % MISSING == 0:
             continue

@@ -5,14 +5,12 @@ rule price:
         f"{LOGS}/accounting/{{sheet}}.log",
     conda:
         "../../envs/gradcost.yaml"
-    threads: 2
     params:
         plan=lambda wildcards: pipeline.sheet_plan(wildcards.sheet),
     message:
         "Pricing {wildcards.sheet}"
     shell:
-        "python -m gradcost price --plan {params.plan} --out {output} --processes {threads}"
-        " > {log} 2>&1"
+        "python -m gradcost price --plan {params.plan} --out {output} > {log} 2>&1"
 
 
 rule theory:

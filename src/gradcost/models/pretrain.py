@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcost import cpu
 from gradcost.study import small
 from gradcost.study.seeds import derive
 
@@ -37,7 +38,7 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(spec["threads"])
+    cpu.prepare(spec["threads"])
     texts = {name: read(corpora[name]) for name in spec["corpora"]}
     plain = [text for pairs in texts.values() for text, _ in pairs]
     tokenizer = train_tokenizer(plain, spec["vocabulary"], SPECIAL, [TOPIC])

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcost import cpu
 from gradcost.models.pretrain import fit, read, train_tokenizer
 from gradcost.study import small
 from gradcost.study.seeds import derive
@@ -54,7 +55,7 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(spec["threads"])
+    cpu.prepare(spec["threads"])
     texts = {name: read(corpora[name]) for name in spec["corpora"]}
     tokenizer = encoder_tokenizer(texts, spec)
     torch.manual_seed(derive(spec["seed"], "initialisation"))

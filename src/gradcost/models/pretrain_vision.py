@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcost import cpu
 from gradcost.models.pretrain import SPECIAL, fit, train_tokenizer
 from gradcost.models.vision import ImageProcessor
 from gradcost.study import small
@@ -50,7 +51,7 @@ def pretrain(spec: dict[str, Any], corpora: dict[str, dict[str, Any]], folder: P
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(spec["threads"])
+    cpu.prepare(spec["threads"])
     pairs = [pair for name in spec["corpora"] for pair in _corpus(corpora[name])]
     texts = [f"{one.prompt}\n {one.answer}" for one, _ in pairs]
     tokenizer = train_tokenizer(texts, spec["vocabulary"], SPECIAL, list(_SIGHT.values()))

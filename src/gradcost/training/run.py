@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gradcost import cpu
 from gradcost.accounting.meter import Meter
 from gradcost.accounting.step import measure
 from gradcost.estimators import load
@@ -289,7 +290,7 @@ def _cost_of_inference(ready: Ready, batch: Split) -> Cost:
 
 
 def _make_deterministic(threads: int) -> None:
-    torch.set_num_threads(threads)
+    cpu.prepare(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
 
