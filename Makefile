@@ -32,6 +32,7 @@ gallery: $(ready) ## pictures for README.md of the report in reports/demo, as fu
 	    --output reports/published/gallery && \
 	  mv reports/published/gallery/$${picture##*/}_*.png reports/published/gallery/$${picture##*/}.png \
 	    || exit 1; done
+	cp reports/demo/accuracy/learning-curves.svg reports/published/
 
 full-demo: $(ready) ## all experiments at demo scale, twenty-five minutes on two cores, in the same report
 	@envs/latex.sh
