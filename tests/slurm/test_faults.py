@@ -219,7 +219,9 @@ def test_a_job_is_cancelled(study, undisturbed):
 
 def test_a_job_reaches_its_time_limit(study, undisturbed):
     process = study.start()
-    study.cluster.expire(study.training(process)[0])
+    job = study.training(process)[0]
+    study.cluster.pause(job)  # or it may end before Slurm looks
+    study.cluster.expire(job)
     study.finish(process)
     whole(study, undisturbed)
     assert "TIMEOUT" in study.log()
