@@ -62,7 +62,8 @@ def lend(known: Pipeline, asked: list[Run], demo: Path, results: Path) -> None:
         number = int(hashlib.sha256(run.path.encode()).hexdigest()[:8], 16)
         if number % MISSING == 0:
             continue
-        found = lenders[run.method, run.setting] or methods[run.method]
+        described = run.method.removesuffix("-published")
+        found = lenders[run.method, run.setting] or methods[run.method] or methods[described]
         one, history = record.read(found[run.seed % len(found)])
         record.write(results / run.path, _as(known, run, one, number), history)
 
