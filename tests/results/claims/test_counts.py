@@ -58,11 +58,11 @@ def scaled(sheets: Sheets, factor: float) -> Sheets:
     return made
 
 
-def doubled(sheets: Sheets) -> Sheets:
-    """Each direction computes twice what a step of any BP does."""
+def against_bp(sheets: Sheets, times: int) -> Sheets:
+    """Each direction computes so many times what a step of any BP does."""
     made = copy.deepcopy(sheets)
     for _, row in _steps(made):
-        passes = 1 if row["family"] == "bp" else 2 * row["directions"]
+        passes = 1 if row["family"] == "bp" else times * row["directions"]
         _takes(row, row["peak"]["activations"], passes * row["forward_flops"])
     return made
 
@@ -90,7 +90,7 @@ def scrambled(sheets: Sheets, seed: int) -> Sheets:
 @pytest.fixture(scope="module")
 def counts(priced: Sheets, tmp_path_factory: pytest.TempPathFactory) -> list[Accounting]:
     many = [scaled(priced, 0.7 + 0.025 * place) for place in range(20)]
-    many.append(doubled(priced))
+    many += [against_bp(priced, times) for times in (1, 2)]
     many += [scrambled(priced, seed) for seed in range(DRAWS)]
     folder = tmp_path_factory.mktemp("counts")
     return [accounting(folder / str(place), *sheets) for place, sheets in enumerate(many)]
