@@ -8,7 +8,6 @@ step along ten directions. Kept, it is there for the next step, and no number ch
 from __future__ import annotations
 
 import ctypes
-import sys
 
 import torch
 
@@ -26,8 +25,6 @@ def prepare(threads: int) -> None:
 
 def keep_freed_memory() -> bool:
     """Whether the C library could be told so; one that is not glibc cannot, and is as it was."""
-    if not sys.platform.startswith("linux"):
-        return False
     library = ctypes.CDLL(None)
     return hasattr(library, "gnu_get_libc_version") and all(
         library.mallopt(name, value) for name, value in _SETTINGS.items()

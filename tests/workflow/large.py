@@ -51,8 +51,7 @@ class Large:
         return Pipeline(config.read(self.folder / "config.yaml", self.folder / "large.yaml"))
 
     def runs(self) -> int:
-        known = self.pipeline()
-        return len({run for name in known.standing for run in known.grids[name]})
+        return len(self.pipeline().reported)
 
     def snakemake(self, *options: str, program: tuple[str, ...] = ("-m", "snakemake")) -> str:
         done = subprocess.run(
@@ -68,7 +67,7 @@ class Large:
     def finish(self) -> None:
         """Make stand-ins of all outputs, and have Snakemake note that it made them."""
         known = self.pipeline()
-        runs = {run for name in known.standing for run in known.grids[name]}
+        runs = known.reported
         results = known.results
         paths = {f"{results}/data/{run.task}/manifest.json" for run in runs}
         paths |= {f"{results}/models/{run.model}/manifest.json" for run in runs}

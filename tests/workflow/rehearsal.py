@@ -10,10 +10,10 @@ study has. The scale is named `rehearsal`: what it says is about no model.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 from gradcost.results import published
@@ -21,9 +21,9 @@ from gradcost.study import config, record, runs
 from gradcost.study.pipeline import Pipeline
 from gradcost.study.record import Record
 from gradcost.study.runs import Run
+from gradcost.study.seeds import derive
 from tests.workflow.conftest import Project, copy_project
 
-ROOT = Path(__file__).parents[2]
 OVERLAY = "rehearsal.yaml"
 # of the records that are lent, one in so many is missing, and one in so many has diverged
 MISSING, DIVERGED = 97, 61
@@ -39,27 +39,26 @@ def rehearse(folder: Path) -> Pipeline:
     (folder / OVERLAY).write_text("scale: rehearsal\n")
     known = Pipeline(config.read(folder / "config.yaml", folder / OVERLAY))
     demo, results = folder / "lent", folder / known.results
-    published.unpack(ROOT / "reports/published/demo.zip", demo)
-    asked = list(dict.fromkeys(run for name in known.standing for run in known.grids[name]))
-    lend(known, asked, demo, results)
+    published.unpack(folder / "reports/published/demo.zip", demo)
+    lend(known, demo, results)
     others = [Path(path).relative_to(known.results).as_posix() for path in known.computed]
     for name in others:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(demo / name, results / name)
-    published.pack(results, [run.path for run in asked], others, folder / known.pack)
+    published.pack(results, [run.path for run in known.reported], others, folder / known.pack)
     return known
 
 
-def lend(known: Pipeline, asked: list[Run], demo: Path, results: Path) -> None:
-    """Write a record for each run, but for a few."""
+def lend(known: Pipeline, demo: Path, results: Path) -> None:
+    """Write a record for each run of the report, but for a few."""
     lenders: dict[tuple[str, str], list[Path]] = defaultdict(list)
     methods: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(demo.rglob(record.RECORD)):
         method, setting = path.parent.parts[-3:-1]
         lenders[method, setting].append(path.parent)
         methods[method].append(path.parent)
-    for run in asked:
-        number = int(hashlib.sha256(run.path.encode()).hexdigest()[:8], 16)
+    for run in known.reported:
+        number = derive(run.seed, run.path)
         if number % MISSING == 0:
             continue
         described = run.method.removesuffix("-published")
@@ -70,10 +69,7 @@ def lend(known: Pipeline, asked: list[Run], demo: Path, results: Path) -> None:
 
 def _as(known: Pipeline, run: Run, lent: Record, number: int) -> Record:
     """The lent record under the run's name, its accuracy moved a little by model and task."""
-    name = record.RunName(
-        model=run.model, task=run.task, method=run.method, setting=run.setting, seed=run.seed
-    )
-    changes = {"run": name, "spec": runs.spec(known.study, run)}
+    changes = {"run": record.RunName(**asdict(run)), "spec": runs.spec(known.study, run)}
     if number % DIVERGED == 0:
         changes |= {
             "outcome": "diverged", "reason": "the loss is not finite", "validation": None,

@@ -14,13 +14,10 @@ import pytest
 from gradcost.results import published
 from gradcost.study import config
 from gradcost.study.pipeline import Pipeline
-from tests.tables.test_report import text_of
+from tests.tables.test_report import needs_latex, text_of
 from tests.workflow.conftest import Project, copy_project
 
 SCALES = {"demo": ["demo", "full-demo"], "laptop": ["laptop"]}
-needs_latex = pytest.mark.skipif(
-    shutil.which("latexmk") is None, reason="latexmk is not installed (see envs/latex.sh)"
-)
 
 
 def overlays(scale: str) -> list[str]:
@@ -44,6 +41,12 @@ def remake(folder: Path, scale: str, *options: str) -> str:
     return done.stdout + done.stderr
 
 
+def holds_every_table_and_figure(reports: Path, known: Pipeline) -> None:
+    for name in known.standing:
+        for path in known.artefacts(name):
+            assert (reports / Path(path).relative_to(known.reports)).stat().st_size > 0
+
+
 @needs_latex
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_report_is_made_anew_and_holds_every_table_and_figure(scale, tmp_path):
@@ -51,11 +54,8 @@ def test_the_report_is_made_anew_and_holds_every_table_and_figure(scale, tmp_pat
     output = remake(tmp_path, scale)
     assert "Training" not in output
     assert "Pricing" not in output
-    known = pipeline(tmp_path, scale)
     reports = tmp_path / f"reports/{scale}-published"
-    for name in known.standing:
-        for path in known.artefacts(name):
-            assert (reports / Path(path).relative_to(known.reports)).stat().st_size > 0
+    holds_every_table_and_figure(reports, pipeline(tmp_path, scale))
     assert "??" not in text_of(reports / "report.pdf")  # a reference to nothing
     assert (reports / "report.pdf").stat().st_size > 100_000
     assert "Nothing to be done" in remake(tmp_path, scale)
@@ -69,7 +69,7 @@ def test_a_record_that_is_taken_out_is_missing_in_the_table_and_said_so(tmp_path
     published.unpack(pack, tmp_path / "all")
     gone = "runs/small-llama/r8/fmad-vanilla/default/seed1"
     shutil.rmtree(tmp_path / "all" / gone)
-    runs = dict.fromkeys(run.path for name in known.standing for run in known.grids[name])
+    runs = [run.path for run in known.reported]
     with zipfile.ZipFile(pack) as archive:
         others = [
             n for n in archive.namelist() if n not in (published.RECORDS, published.HISTORIES)
@@ -93,7 +93,7 @@ def test_what_is_published_is_of_this_configuration(scale, tmp_path):
     root = Path(__file__).parents[2]
     known = pipeline(root, scale)
     published.unpack(root / f"reports/published/{scale}.zip", tmp_path)
-    asked = {run.path: run for name in known.standing for run in known.grids[name]}
+    asked = {run.path: run for run in known.reported}
     found = [path.parent for path in tmp_path.rglob(record.RECORD)]
     assert found
     for folder in found:

@@ -9,9 +9,9 @@ import pytest
 from gradcost.results import published
 from gradcost.study import record
 from gradcost.study.pipeline import Pipeline
-from tests.tables.test_report import text_of
+from tests.tables.test_report import needs_latex, text_of
 from tests.workflow.rehearsal import project, rehearse
-from tests.workflow.test_published import needs_latex
+from tests.workflow.test_published import holds_every_table_and_figure
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def test_the_report_of_the_papers_study_is_made_and_fits_its_pages(copy):
     output = project(folder).snakemake("--config", "published=True")
     assert "Training" not in output
     reports = folder / "reports/rehearsal-published"
-    for name in known.standing:
-        for path in known.artefacts(name):
-            assert (reports / Path(path).relative_to(known.reports)).stat().st_size > 0
+    holds_every_table_and_figure(reports, known)
     log = (folder / "logs/rehearsal/report.log").read_text(errors="replace")
     last = log.rpartition("This is pdfTeX")[2]  # references are found by the passes before
     assert "Overfull" not in last
@@ -47,7 +45,7 @@ def test_some_runs_are_missing_and_some_have_diverged(copy, tmp_path):
     """Or the rehearsal would say nothing of what happens to them."""
     folder, known = copy
     published.unpack(folder / known.pack, tmp_path)
-    asked = {run.path for name in known.standing for run in known.grids[name]}
+    asked = {run.path for run in known.reported}
     found = {
         path.parent.relative_to(tmp_path).as_posix(): record.read(path.parent)[0]
         for path in tmp_path.rglob(record.RECORD)

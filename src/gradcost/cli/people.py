@@ -27,8 +27,7 @@ def check(
         grids = pipeline.grids
     except config.ConfigError as error:
         fail(str(error))
-    in_report = {run for name in pipeline.standing for run in grids[name]}
-    print(f"scale {pipeline.study.scale}: {len(in_report)} runs for the report")
+    print(f"scale {pipeline.study.scale}: {len(pipeline.reported)} runs for the report")
     others = [name for name in grids if name not in pipeline.standing]
     for name in [*pipeline.standing, *others]:
         when = ", when asked for" if name in others else ""
@@ -49,7 +48,7 @@ def publish(
 
     try:
         pipeline = Pipeline(config.read(*files))
-        runs = dict.fromkeys(run for name in pipeline.standing for run in pipeline.grids[name])
+        runs = pipeline.reported
     except config.ConfigError as error:
         fail(str(error))
     results, pack = Path(pipeline.results), Path(pipeline.pack)

@@ -141,17 +141,13 @@ def aggregate(
 
 
 @app.command(rich_help_panel=STAGES)
-def price(
-    plan: PlanFile,
-    out: Out,
-    processes: Annotated[int, typer.Option(min=1, help="Rows priced at the same time.")] = 1,
-) -> None:
+def price(plan: PlanFile, out: Out) -> None:
     """Price a sheet: what steps cost, counted without a GPU and without weights."""
     given = _verified(plan)
     from gradcost.planning import sheet
     from gradcost.study.files import write_json
 
-    write_json(out, sheet.make(given["spec"], processes))
+    write_json(out, sheet.make(given["spec"], processes=1))
 
 
 @app.command(rich_help_panel=STAGES)

@@ -92,8 +92,8 @@ def answer(
         for run, why in reasons.items()
     ]
     total = sum(row["flops"] for row in rows)
-    wanted = {run for name in known.standing for run in known.grids[name]}
-    asked = {run for grid in known.grids.values() for run in grid} - wanted
+    wanted = set(known.reported)
+    asked = set(known.runs) - wanted
     return {
         "scale": study.scale,
         "runs": len(wanted),

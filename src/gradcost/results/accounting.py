@@ -23,6 +23,7 @@ TERA = 1e12
 # the sheets that tables and figures read: the paper's models in full, and one thing varied
 MODELS = ("llama-3.1-8b", "opt-13b")
 DEPTH, DIRECTIONS, RANK = "depth", "directions", "rank"
+WIDE, DEEP = "wide", "deep"  # of the first model's size, in few layers and in many
 PAPER_MODEL = MODELS[0]  # of its Tables 4 and 12
 _Count = Annotated[int, Field(ge=0)]
 _Positive = Annotated[int, Field(gt=0)]

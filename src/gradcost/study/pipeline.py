@@ -93,6 +93,11 @@ class Pipeline:
         """The runs of all experiments, each once."""
         return list(dict.fromkeys(run for grid in self.grids.values() for run in grid))
 
+    @cached_property
+    def reported(self) -> list[Run]:
+        """The runs of the experiments that belong to the report, each once."""
+        return list(dict.fromkeys(run for name in self.standing for run in self.grids[name]))
+
     @property
     def results(self) -> str:
         """The folder of this scale's results."""

@@ -68,15 +68,14 @@ def counted(
     name, unit = _NAMES[quantity]
 
     def measure(evidence: Evidence) -> Measured:
-        cases, absent = [], []
+        cases: list[Case] = []
+        absent: list[str] = []
         for sheet in _present(evidence.accounting, sheets):
-            for left, right in pairs:
-                steps = [_step(evidence.accounting, sheet, key, how) for key in (left, right)]
-                if steps[0] is None or steps[1] is None:
-                    missing = left if steps[0] is None else right
-                    absent.append(f"{missing} is not priced on {_label(evidence, sheet)}")
+            for pair in pairs:
+                steps = _both(evidence, sheet, pair, how, absent)
+                if steps is None:
                     continue
-                one, other = quantity(steps[0]), quantity(steps[1])
+                one, other = map(quantity, steps)
                 joined = "minus" if difference else "over"
                 place = (
                     f"{steps[0]['name']} {joined} {steps[1]['name']} on {_label(evidence, sheet)}"
@@ -105,22 +104,20 @@ def between_sheets(quantity: Quantity, pair: Pair, first: str, second: str) -> M
     name, _ = _NAMES[quantity]
 
     def measure(evidence: Evidence) -> Measured:
-        ratios, names, absent = [], [], []
+        ratios: list[float] = []
+        said: list[str] = []
+        absent: list[str] = []
         for sheet in _present(evidence.accounting, (first, second)):
-            steps = [_step(evidence.accounting, sheet, key, "") for key in pair]
-            if steps[0] is None or steps[1] is None:
-                missing = pair[0] if steps[0] is None else pair[1]
-                absent.append(f"{missing} is not priced on {_label(evidence, sheet)}")
+            steps = _both(evidence, sheet, pair, "", absent)
+            if steps is None:
                 continue
-            ratios.append(quantity(steps[0]) / quantity(steps[1]))
-            names = [str(step["name"]) for step in steps if step is not None]
+            one, other = map(quantity, steps)
+            ratios.append(one / other)
+            said.append(f"{_label(evidence, sheet)} ({shown(one / other)})")
+            methods = f"{steps[0]['name']} over {steps[1]['name']}"
         cases = []
         if len(ratios) == 2:
-            place = (
-                f"{names[0]} over {names[1]}: {_label(evidence, first)} "
-                f"({shown(ratios[0])}) over {_label(evidence, second)} ({shown(ratios[1])})"
-            )
-            cases.append(Case.counted(place, ratios[0] / ratios[1]))
+            cases.append(Case.counted(f"{methods}: {' over '.join(said)}", ratios[0] / ratios[1]))
         lacking = _absent(evidence, (first, second), absent)
         return Measured(name, "times", 1.0, COUNTED, cases, lacking)
 
@@ -206,6 +203,18 @@ def _step(data: Accounting, sheet: str, method: str, how: str) -> pd.Series[Any]
     if how == PUBLISHED:
         return data.as_published(sheet, method)
     return data.step(sheet, method, together=how == TOGETHER)
+
+
+def _both(
+    evidence: Evidence, sheet: str, pair: Pair, how: str, absent: list[str]
+) -> tuple[Step, Step] | None:
+    """The steps of a pair on a sheet. Without one of them None, and `absent` says which."""
+    one, other = (_step(evidence.accounting, sheet, method, how) for method in pair)
+    if one is None or other is None:
+        missing = pair[0] if one is None else pair[1]
+        absent.append(f"{missing} is not priced on {_label(evidence, sheet)}")
+        return None
+    return one, other
 
 
 def _present(data: Accounting, sheets: tuple[str, ...]) -> list[str]:

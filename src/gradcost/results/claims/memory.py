@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from gradcost.results import compare
-from gradcost.results.accounting import DEPTH, DIRECTIONS, MODELS, PAPER_MODEL
+from gradcost.results.accounting import DEEP, DEPTH, DIRECTIONS, MODELS, PAPER_MODEL, WIDE
 from gradcost.results.claims.accuracy import BP
 from gradcost.results.claims.counts import (
     PUBLISHED,
@@ -25,7 +25,6 @@ from gradcost.results.tidy import Column, Row, Tidy
 
 FMAD, ZO = "fmad-vanilla", "zo-vanilla"
 SAME = 1 + TOLERANCE
-SHAPES = ("deep", "wide")
 
 
 def _claim(
@@ -247,8 +246,9 @@ _SHAPE = (
         "Appendix D",
         "At the size of the paper's model, of which a wide and shallow and a deep and narrow form "
         "are priced, checkpointing saves less memory on the wide one.",
-        above(between_sheets(above_weights, ("bp-vanilla", BP), *SHAPES)),
-        *SHAPES,
+        above(between_sheets(above_weights, ("bp-vanilla", BP), DEEP, WIDE)),
+        DEEP,
+        WIDE,
     ),
 )
 CLAIMS = (*_TOTALS, *_BOUNDS, *_FINER, *_SHAPE)

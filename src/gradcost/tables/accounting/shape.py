@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from gradcost.results.accounting import GB, PAPER_MODEL, Accounting
+from gradcost.results.accounting import DEEP, GB, PAPER_MODEL, WIDE, Accounting
 from gradcost.tables import latex
 
-SHAPES = ("wide", PAPER_MODEL, "deep")  # sheets, from few layers to many
+SHAPES = (WIDE, PAPER_MODEL, DEEP)  # sheets, from few layers to many
 METHODS = ("bp-vanilla", "bp-checkpointing", "zo-vanilla", "fmad-vanilla")
 HEADER = [
     r" & & \multicolumn{2}{c}{memory [GB]} & \multicolumn{2}{c}{above the weights, over}"
