@@ -160,6 +160,8 @@ class Study:
         shutil.rmtree(self.folder / ".snakemake/locks", ignore_errors=True)
         shutil.rmtree(self.folder / ".snakemake/incomplete", ignore_errors=True)
         (self.folder / "snakemake.log").unlink(missing_ok=True)
+        # of the last Snakemake: the next one would wait until Slurm says that they have ended
+        (self.folder / "results/faulty/slurm-submissions").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")

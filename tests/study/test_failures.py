@@ -70,3 +70,11 @@ def test_what_is_left_behind_tells_the_kind(kind, rule, own, slurm):
 )
 def test_slurm_s_accounting_knows_what_no_log_says(state, kind):
     assert classify("train", "step 3/9", "", state) == kind
+
+
+def test_of_a_job_that_was_queued_again_the_last_attempt_counts():
+    preempted = f"step 3/9\n{SLURM} DUE TO PREEMPTION ***\n"
+    late = f"{preempted}{SLURM} DUE TO TIME LIMIT ***"
+    assert classify("train", "step 4/9", late) == "time limit"
+    assert classify("train", f"{TRACE}KeyError: 'lora'", f"{preempted}{TRACE}") == "code error"
+    assert classify("train", "step 3/9", preempted) == "preempted"

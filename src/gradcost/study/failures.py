@@ -40,6 +40,9 @@ _KINDS = {
     "cancelled": r"CANCELLED AT|the run was asked to stop",
     "refused": r"^gradcost: ",
 }
+_QUEUED_AGAIN = re.compile(
+    r"^.*CANCELLED AT.* DUE TO (?:PREEMPTION|NODE FAILURE|JOB REQUEUE).*$", re.MULTILINE
+)
 _KILLED = "killed"
 """The kind of a job that ended without a word, as by SIGKILL: most often, for the host's memory."""
 # Of what is read and not computed, an error of Python's is most often about a file.
@@ -106,12 +109,14 @@ def classify(rule: str, own: str, slurm: str = "", state: str = "") -> str:
     Args:
         rule: of the job.
         own: its log.
-        slurm: the log of its allocation, which holds its own too.
+        slurm: the log of its allocation, which holds its own too. If Slurm queued it again, what
+            it said since then counts.
         state: what Slurm's accounting says of it.
     """
     if state in _STATES:
         return _STATES[state]
-    text = _ANSI.sub("", f"{own}\n{slurm}")
+    *_, last = _QUEUED_AGAIN.split(slurm)
+    text = _ANSI.sub("", f"{own}\n{last if last.strip() else slurm}")
     for kind, pattern in _KINDS.items():
         if re.search(pattern, text, re.MULTILINE | re.IGNORECASE):
             if kind == "code error" and rule in _READS and re.search(_DATA, text, re.MULTILINE):
