@@ -147,6 +147,23 @@ def test_tasks_of_equal_cost_share_a_panel(data: Tidy) -> None:
     assert figure.axes[0].get_title(loc="left") == "Reuters topics, 20 Newsgroups"
 
 
+def test_tasks_share_a_panel_if_a_page_has_no_room_for_theirs(
+    data: Tidy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = data.runs.copy()
+    of_one = runs["task"] == "r8-4"
+    runs.loc[of_one, "peak_bytes"] += (runs["peak_bytes"] - runs["model_bytes"])[of_one]
+    wide = Tidy(runs, data.history, data.presentation)
+    assert len(cost.draw(wide).axes) == 4
+    monkeypatch.setattr(cost, "HEIGHT", 2.0)
+    memory, flops = cost.draw(wide).axes
+    assert memory.get_title(loc="left") == "one mark for each task"
+    assert [text.get_text() for text in memory.texts][:2] == ["4.31–8.62", "1.72–3.44"]
+    assert [text.get_text() for text in flops.texts][:2] == ["1.99", "2.79"]
+    marks = [line for line in memory.lines if line.get_marker() not in ("", "None")]
+    assert [len(line.get_xdata()) for line in marks] == [2] * len(data.trained)
+
+
 def test_circles_are_as_large_as_the_memory(data: Tidy) -> None:
     axes = trade_off.draw(data).axes[0]
     areas = [float(one.get_sizes()[0]) for one in circles(axes)]

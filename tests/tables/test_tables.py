@@ -118,6 +118,35 @@ def test_many_tasks_are_stacked(data: Tidy) -> None:
     assert variance_reductions.render(wide).count(r"\begin{tabular}") == 2
 
 
+def test_a_table_that_a_page_cannot_hold_has_parts(data: Tidy) -> None:
+    wide = Tidy(data.runs, data.history, data.presentation)
+    wide.__dict__["columns"] = data.columns * 4
+    for module in (cost, hyperparameters):
+        assert module.render(data).count(r"\tablepart") == 1
+        parts = module.render(wide).split(r"\tablebreak")
+        assert len(parts) > 1
+        assert all(part.count(r" \\") <= latex.LINES for part in parts)
+        assert sum(part.count(data.columns[0].label) for part in parts) == 4
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 12))
+def test_parts_hold_everything_and_are_of_a_size(items: list[int], most: int) -> None:
+    parts = latex.in_parts(items, most)
+    assert [item for part in parts for item in part] == items
+    sizes = {len(part) for part in parts} or {0}
+    assert max(sizes) <= most
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_cells_of_fewer_seeds_than_usual_say_so(data: Tidy) -> None:
+    runs = data.runs
+    left_out = (runs["method"] == "zo-vanilla") & (runs["task"] == "r8-4") & (runs["seed"] == 2)
+    text = accuracy.render(Tidy(runs[~left_out], data.history, data.presentation))
+    assert "Reuters topics ($n=3$)" in text
+    assert text.count("($n=2$)") == 1
+    assert "($n=2$)" in line_of(text, "ZO-Vanilla")[1]
+
+
 def test_costs_and_the_common_target(data: Tidy) -> None:
     text = cost.render(data)
     assert r"Reuters topics, target 61\,\% on validation" in text

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcost.figures.style import WIDTH, look, styled
+from gradcost.figures.style import HEIGHT, WIDTH, look, styled
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 
@@ -21,10 +21,15 @@ QUANTITIES = {
 
 @styled
 def draw(data: Tidy) -> Figure:
-    """Counted, hence without interval; tasks that agree within one percent share a panel."""
+    """Counted, hence without interval; tasks that agree within one percent share a panel.
+
+    All tasks share one, with a mark each, if a page has no room for their panels.
+    """
     groups, places = _groups(data), _places(data.trained)
-    height = 0.35 + len(groups) * (0.35 + 0.175 * (max(places, default=0) + 1))
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    panel = 0.35 + 0.175 * (max(places, default=0) + 1)
+    if len(groups) * panel > HEIGHT:
+        groups = [("one mark for each task", [one for _, costs in groups for one in costs])]
+    figure = Figure(figsize=(WIDTH, 0.35 + len(groups) * panel), layout="constrained")
     grid = figure.subplots(
         len(groups), len(QUANTITIES), squeeze=False, sharex="col", sharey=True,
         gridspec_kw={"wspace": 0.08},
@@ -38,8 +43,8 @@ def draw(data: Tidy) -> Figure:
     return figure
 
 
-def _groups(data: Tidy) -> list[tuple[str, pd.DataFrame]]:
-    """Columns with the same costs, together: (labels, costs by row number)."""
+def _groups(data: Tidy) -> list[tuple[str, list[pd.DataFrame]]]:
+    """Columns with the same costs, together: (labels, their costs by row number)."""
     groups: list[tuple[list[Column], pd.DataFrame]] = []
     for column in data.columns:
         costs = pd.DataFrame([compare.cost(data, column, row) for row in data.trained])
@@ -50,7 +55,7 @@ def _groups(data: Tidy) -> list[tuple[str, pd.DataFrame]]:
                 break
         else:
             groups.append(([column], costs))
-    return [(", ".join(c.label for c in columns), costs) for columns, costs in groups]
+    return [(", ".join(c.label for c in columns), [costs]) for columns, costs in groups]
 
 
 def _places(rows: list[Row]) -> list[float]:
@@ -59,23 +64,24 @@ def _places(rows: list[Row]) -> list[float]:
     return [index + 0.5 * sum(changes[:index]) for index in range(len(rows))]
 
 
-def _bars(axes: Axes, rows: list[Row], places: list[float], costs: pd.DataFrame, key: str) -> None:
+def _bars(
+    axes: Axes, rows: list[Row], places: list[float], costs: list[pd.DataFrame], key: str
+) -> None:
     scale = QUANTITIES[key][1]
-    for place, row, cost in zip(places, rows, costs[key], strict=True):
-        value = float(cost) * scale
+    for index, (place, row) in enumerate(zip(places, rows, strict=True)):
+        known = [value for one in costs if np.isfinite(value := float(one[key].iloc[index]))]
+        values = [value * scale for value in known]
         style = look(row)
-        known = np.isfinite(value)
-        if known:
-            axes.hlines(place, 0, value, color=style.color, linewidth=3.2, zorder=2)
-            axes.plot(
-                value, place, marker=style.marker, markersize=5, color=style.color,
-                markerfacecolor=style.face, markeredgecolor=style.dark, markeredgewidth=0.7,
-                zorder=3,
-            )  # fmt: skip
+        if values:
+            axes.hlines(place, 0, max(values), color=style.color, linewidth=3.2, zorder=2)
+        axes.plot(
+            values, [place] * len(values), linestyle="none", marker=style.marker, markersize=5,
+            color=style.color, markerfacecolor=style.face, markeredgecolor=style.dark,
+            markeredgewidth=0.7, zorder=3,
+        )  # fmt: skip
         axes.annotate(
-            f"{value:#.3g}".rstrip(".") if known else "not known: no step was taken",
-            (value if known else 0, place), xytext=(6, 0), textcoords="offset points",
-            va="center", fontsize=7.5,
+            _said(values), (max(values, default=0), place), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=7.5,
         )  # fmt: skip
     axes.set_yticks(places, [row.label for row in rows])
     axes.tick_params(axis="y", length=0)
@@ -83,3 +89,11 @@ def _bars(axes: Axes, rows: list[Row], places: list[float], costs: pd.DataFrame,
     axes.set_ylim(max(places, default=0) + 0.6, -0.6)
     axes.margins(x=0.16)  # for the number at the longest bar
     axes.set_xlim(left=0)
+
+
+def _said(values: list[float]) -> str:
+    """What stands at a bar: its value, or the range of its values."""
+    if not values:
+        return "not known: no step was taken"
+    ends = (f"{value:#.3g}".rstrip(".") for value in (min(values), max(values)))
+    return "–".join(dict.fromkeys(ends))

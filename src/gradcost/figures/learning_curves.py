@@ -28,7 +28,7 @@ def draw(data: Tidy) -> Figure:
     out the evaluation before the first step.
     """
     rows = [row for row in data.trained if row.strategy in STRATEGIES] or data.trained
-    tall = min(1.7 * len(data.columns), HEIGHT)
+    tall = min(1.8 * len(data.columns), HEIGHT)
     figure = Figure(figsize=(WIDTH, 0.75 + tall), layout="constrained")
     grid = figure.subplots(len(data.columns), len(X), squeeze=False, sharex="col", sharey="row")
     for panels, column in zip(grid, data.columns, strict=True):
@@ -36,8 +36,8 @@ def draw(data: Tidy) -> Figure:
             for row in rows:
                 curve(axes, data.curves(column, row), look(row), x)
             majority(axes, data, column, label=x == "step")
-        low = tall / len(data.columns) < 1.5  # too low for all words
-        panels[0].set_ylabel(f"{column.label}\n{'' if low else 'validation '}accuracy [%]")
+        panels[0].set_title(column.label, loc="left", pad=3)
+        panels[0].set_ylabel("validation\naccuracy [%]")
     for axes, (x, label) in zip(grid[-1], X.items(), strict=True):
         axes.set_xlabel(label)
         if x != "step":

@@ -68,7 +68,9 @@ def draw(data: Tidy) -> Figure:
                 curve(axes, _runs(data, column, row, size), _bold(row), "flops")
             majority(axes, data, column, label=False)
             if place % across == 0:
-                axes.set_ylabel(f"{column.label} [%]")
+                # a row of many is too low for a line
+                label = column.label.replace(", ", ",\n") if many else column.label
+                axes.set_ylabel(f"{label} [%]")
             else:
                 axes.tick_params(axis="y", labelleft=False)
     for axes in grid[-1, across // 2 : across // 2 + 1] if many else grid[-1]:

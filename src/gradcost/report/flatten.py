@@ -40,13 +40,14 @@ LAYOUT = {
         large Large LARGE mdseries upshape normalfont boldmath unboldmath
         smallskip medskip bigskip clearpage newpage maketitle frenchspacing
         raggedbottom sloppy hfill vfill leavevmode null selectfont protect strut relax
-        FloatBarrier tableofcontents bgroup egroup arraybackslash""".split(),
+        FloatBarrier tableofcontents bgroup egroup arraybackslash
+        makeatletter makeatother""".split(),
         0,
     ),
     **dict.fromkeys(
         """documentclass usepackage geometry hypersetup vspace hspace pagestyle thispagestyle
         pdftrailerid phantom vphantom errmessage captionsetup urlstyle addtocontents enlargethispage
-        graphicspath""".split(),
+        graphicspath extrafloats""".split(),
         1,
     ),
     **dict.fromkeys("setlength addtolength setcounter addtocounter fontsize".split(), 2),
@@ -456,6 +457,7 @@ _OWN: dict[str, Callable[[Flattener, Reader], str]] = {
     "llap": _text_of(1),
     "mbox": _text_of(1),
     "makebox": _text_of(1),
+    "parbox": _text_of(2),
     "nolinkurl": _text_of(1),
     "multirow": _text_of(3),
     "textcolor": _text_of(2),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gradcost.results import compare, paper
 from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
 
-AT_ONCE = 2  # tasks side by side; more go below
+WIDTH = 4  # columns of tasks side by side; more go below
 # The rest of MMLU's public scorer asks the model's logits, and a text does not tell them.
 NOTE = (
     "As published: by the scorers of the paper's public code, which look for the right answer "
@@ -22,17 +24,29 @@ def render(data: Tidy) -> str:
     Where answers are text, also the accuracy by the scorer of the paper's public code, and
     below what that is.
     """
-    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
-    whole = "\n\\par\\bigskip\n".join(_block(data, columns) for columns in blocks)
-    if any(compare.scored_twice(data, column) for column in data.columns):
-        whole += f"\n\\par\\smallskip\\raggedright\n{NOTE}\n"
-    return whole
+    twice = any(compare.scored_twice(data, column) for column in data.columns)
+    parts = [_block(data, columns) for columns in _side_by_side(data)]
+    return latex.pages(parts, note=NOTE if twice else "")
+
+
+def _side_by_side(data: Tidy) -> list[list[Column]]:
+    """The tasks, in order, as many at once as a line has room for."""
+    blocks: list[list[Column]] = []
+    for column in data.columns:
+        fits = blocks and sum(_width(data, c) for c in [*blocks[-1], column]) <= WIDTH
+        blocks = [*blocks[:-1], [*blocks[-1], column]] if fits else [*blocks, [column]]
+    return blocks
+
+
+def _width(data: Tidy, column: Column) -> int:
+    """How many columns a task takes."""
+    return 3 if compare.scored_twice(data, column) else 2
 
 
 def seeds(data: Tidy) -> int | None:
-    """The number of runs of every cell, or None where cells differ."""
-    counts = {len(data.cell(column, row)) for column in data.columns for row in data.rows}
-    return counts.pop() if len(counts) == 1 else None
+    """The usual number of runs of a cell, or None if there is none."""
+    counts = Counter(len(data.cell(column, row)) for column in data.columns for row in data.rows)
+    return next((n for n, _ in counts.most_common(1) if n), None)
 
 
 def failures(data: Tidy, column: Column, row: Row) -> str:
@@ -51,7 +65,7 @@ def _block(data: Tidy, columns: list[Column]) -> str:
     models = list(dict.fromkeys(paper.model(name) for name in theirs))
     n = seeds(data)
     shown = f" ($n={n}$)" if n is not None else ""
-    widths = [3 if compare.scored_twice(data, column) else 2 for column in columns]
+    widths = [_width(data, column) for column in columns]
     first = [
         rf"\multicolumn{{{width}}}{{c}}{{{latex.escape(c.label)}{shown}}}"
         for c, width in zip(columns, widths, strict=True)

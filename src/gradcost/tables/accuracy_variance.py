@@ -8,6 +8,8 @@ split, the only one that is evaluated on the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scipy import stats
 
 from gradcost.results import compare, paper
@@ -20,9 +22,9 @@ AT_ONCE = 3  # tasks side by side; more go below
 
 def render(data: Tidy) -> str:
     """Per task: seeds, deviation and variance, deviation of the steady state, and the paper's."""
-    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
-    whole = "\n\\par\\bigskip\n".join(_block(data, columns) for columns in blocks)
-    return f"{whole}\\par\\smallskip\\raggedright\n{say(data)}\n"
+    return latex.pages(
+        [_block(data, columns) for columns in latex.in_parts(data.columns, AT_ONCE)], note=say(data)
+    )
 
 
 def say(data: Tidy) -> str:
@@ -41,7 +43,7 @@ def _range(n: int) -> str:
     )
 
 
-def _block(data: Tidy, columns: list[Column]) -> str:
+def _block(data: Tidy, columns: Sequence[Column]) -> str:
     entries: list[tuple[Column, grid.Entry]] = []
     for column in columns:
         over = latex.escape(column.label)

@@ -78,7 +78,7 @@ def render(data: Tidy) -> str:
         body = [r"\multicolumn{10}{@{}l}{no method is run both ways} \\"]
     first = latex.tabular("@{}lllclrrlrr@{}", HEADER, body)
     costs = [_costs(data, left, right) for left, right in pairs(data)]
-    return first + "\\par\\bigskip\n" + latex.tabular(f"@{{}}lrrrr{WORDS}@{{}}", COSTS, costs)
+    return latex.pages([first, latex.tabular(f"@{{}}lrrrr{WORDS}@{{}}", COSTS, costs)])
 
 
 def say(data: Tidy) -> str:

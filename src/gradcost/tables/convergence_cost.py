@@ -15,7 +15,7 @@ from gradcost.results import compare, paper
 from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import grid, histories, latex, said
 
-AT_ONCE = 3  # models and tasks in a tabular; more go into another, which may be on the next page
+AT_ONCE = 3  # models and tasks in a tabular; more go into another
 PAPER_TASK = "agnews"  # of Table 4
 
 
@@ -41,10 +41,11 @@ def render(data: Tidy) -> str:
             )
         ),
     ]
-    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
-    return "\n\\par\\bigskip\n".join(
-        grid.table(data, entries, columns=columns, rows=data.trained, title=title)
-        for columns in blocks
+    return latex.pages(
+        [
+            grid.table(data, entries, columns=columns, rows=data.trained, title=title)
+            for columns in latex.in_parts(data.columns, AT_ONCE)
+        ]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
@@ -17,12 +19,18 @@ HEADER = [
 
 def render(data: Tidy) -> str:
     """Per task and method; what it takes to the target is a median over seeds."""
+    return latex.pages(
+        [_part(data, columns) for columns in latex.by_page(data.columns, len(data.trained))]
+    )
+
+
+def _part(data: Tidy, columns: Sequence[Column]) -> str:
     body: list[list[str] | str] = []
-    for index, column in enumerate(data.columns):
+    for column in columns:
         goal = compare.target(data, column)
         aim = "no target" if goal is None else rf"target {goal:.0f}\,\% on validation"
         text = f"{latex.escape(column.label)}, {aim}"
-        body.append(latex.heading(text, 12, first=index == 0))
+        body.append(latex.heading(text, 12, first=not body))
         lines = [_line(data, column, row, goal) for row in data.trained]
         body += latex.grouped(lines, [row.family for row in data.trained])
     return latex.tabular("@{}lrrrrrrrcrrr@{}", HEADER, body)

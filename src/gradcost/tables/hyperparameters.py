@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from gradcost.results.tidy import Tidy
+from gradcost.results.tidy import Column, Tidy
 from gradcost.tables import latex
 
 HEADER = [
@@ -21,9 +21,15 @@ WIDTH = len(HEADER[0].split("&"))
 
 def render(data: Tidy) -> str:
     """Per task and method, read from the specs of the runs and not from the configuration."""
+    return latex.pages(
+        [_part(data, columns) for columns in latex.by_page(data.columns, len(data.rows))]
+    )
+
+
+def _part(data: Tidy, columns: Sequence[Column]) -> str:
     body: list[list[str] | str] = []
-    for index, column in enumerate(data.columns):
-        body.append(latex.heading(latex.escape(column.label), WIDTH, first=index == 0))
+    for column in columns:
+        body.append(latex.heading(latex.escape(column.label), WIDTH, first=not body))
         lines = []
         for row in data.rows:
             cell = data.cell(column, row)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor, isfinite, log10
+from typing import TypeVar
 
 from gradcost.results.statistics import Summary
 
 DASH = "---"
+LINES = 64  # of a table in small print on a page
 GAP = r"\addlinespace"  # a line of a table's body, between groups of rows
 OPTIMISERS = {  # as they are written
     "adamw": "AdamW",
@@ -16,6 +18,7 @@ OPTIMISERS = {  # as they are written
     "rmsprop": "RMSprop",
     "sign": "sign",
 }
+Item = TypeVar("Item")
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -127,6 +130,24 @@ def tabular(columns: str, header: Sequence[str], body: Sequence[Sequence[str] | 
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *header, r"\midrule"]
     lines += [line if isinstance(line, str) else " & ".join(line) + r" \\" for line in body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def by_page(items: Sequence[Item], lines: int) -> list[Sequence[Item]]:
+    """What takes so many lines an item, as much of it at once as a page has room for."""
+    return in_parts(items, max(1, LINES // (lines + 1)))
+
+
+def in_parts(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
+    """Items in their order, in parts of at most so many, which differ by one at the most."""
+    parts = -(-len(items) // most)
+    ends = [len(items) * (i + 1) // parts for i in range(parts)]
+    return [items[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def pages(parts: Sequence[str], note: str = "") -> str:
+    """Tabulars below one another, between which a page may break, and a note below them all."""
+    whole = "\\tablebreak\n".join(f"\\tablepart{{%\n{part.strip()}%\n}}\n" for part in parts)
+    return f"{whole}\\tablenote{{{note}}}\n" if note else whole
 
 
 def heading(text: str, columns: int, *, first: bool) -> str:

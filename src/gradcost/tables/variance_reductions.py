@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
@@ -12,11 +14,10 @@ AT_ONCE = 3  # tasks side by side; more go below
 
 def render(data: Tidy) -> str:
     """Per family: paired differences to the same without the strategy; bold, if not of 0."""
-    blocks = [data.columns[i : i + AT_ONCE] for i in range(0, len(data.columns), AT_ONCE)]
-    return "\n\\par\\bigskip\n".join(_block(data, columns) for columns in blocks)
+    return latex.pages([_block(data, columns) for columns in latex.in_parts(data.columns, AT_ONCE)])
 
 
-def _block(data: Tidy, chosen: list[Column]) -> str:
+def _block(data: Tidy, chosen: Sequence[Column]) -> str:
     count = len(chosen)
     width = 1 + 2 * count + 4
     tasks = [rf"\multicolumn{{2}}{{c}}{{{latex.escape(c.label)}}}" for c in chosen]
@@ -36,7 +37,7 @@ def _block(data: Tidy, chosen: list[Column]) -> str:
     return latex.tabular(columns, [" & ".join(first), "".join(rules), " & ".join(second)], body)
 
 
-def _line(data: Tidy, columns: list[Column], row: Row, base: Row) -> list[str]:
+def _line(data: Tidy, columns: Sequence[Column], row: Row, base: Row) -> list[str]:
     cells = [latex.escape(row.label)]
     for column in columns:
         cells += _difference(data, column, row, base)
