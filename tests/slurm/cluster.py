@@ -264,10 +264,6 @@ class Cluster:
         """Change a job's time limit, counted from its start; Slurm looks at it twice a minute."""
         self._call("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
 
-    def pause(self, job: str) -> None:
-        """Stop all processes of a job where they are, until they are killed or continued."""
-        self._call("scancel", "--signal=STOP", "--full", job)
-
     def expire(self, job: str) -> None:
         """Let a job's time be over: it is stopped within half a minute."""
         self._call("scontrol", "update", f"JobId={job}", "EndTime=now")

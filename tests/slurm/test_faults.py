@@ -107,18 +107,25 @@ class Study:
         """What a job is at, unless it has ended."""
         return next((one.state for one in self.cluster.jobs() if one.id == job), None)
 
-    def training(self, process: subprocess.Popen[bytes], many: int = 1) -> list[str]:
-        """Wait until runs are under way; the jobs that train."""
+    def training(self, process: subprocess.Popen[bytes]) -> list[str]:
+        """Wait until runs have a checkpoint; the jobs that train them."""
 
         def found() -> list[str]:
             assert process.poll() is None, self.log()[-6000:]
-            jobs = [
-                job.id for job in self.cluster.jobs()
-                if job.state == "RUNNING" and "rule_train" in job.comment
-            ]  # fmt: skip
-            return jobs if len(self.checkpoints()) >= many and len(jobs) >= many else []
+            running = {job.id for job in self.cluster.jobs() if job.state == "RUNNING"}
+            return [job for job in self.trainers() if job in running]
 
         return self.cluster.wait(found, 180)
+
+    def trainers(self) -> dict[str, int]:
+        """The jobs whose runs have a checkpoint, and their processes, as they sign their claims."""
+        found = {}
+        for path in self.checkpoints():
+            with contextlib.suppress(FileNotFoundError):
+                signed = path.with_suffix(".claim").read_text()
+                if match := re.match(r"process (\d+) on .*, Slurm job (\d+),", signed):
+                    found[match[2]] = int(match[1])
+        return found
 
     def finish(self, process: subprocess.Popen[bytes], seconds: float = 420) -> None:
         """Wait for Snakemake to succeed."""
@@ -222,7 +229,7 @@ def test_a_job_is_cancelled(study, undisturbed):
 def test_a_job_reaches_its_time_limit(study, undisturbed):
     process = study.start()
     job = study.training(process)[0]
-    study.cluster.pause(job)  # or it may end before Slurm looks
+    os.kill(study.trainers()[job], signal.SIGSTOP)  # or it may end before Slurm looks
     study.cluster.expire(job)
     study.finish(process)
     whole(study, undisturbed)
