@@ -314,6 +314,22 @@ def test_sentences_say_what_the_data_say(data: Tidy) -> None:
     assert found["gap/r8-4/zo-vanilla"] == "$+16.8$"
 
 
+def test_the_abstract_says_of_many_tasks_how_far_the_gap_reaches(data: Tidy) -> None:
+    assert sentences.gap_in_short(data) == sentences.gap(data)
+    wide = Tidy(data.runs, data.history, data.presentation)
+    wide.__dict__["columns"] = [*data.columns, *data.columns]
+    text = sentences.gap_in_short(wide)
+    means = [
+        difference.mean
+        for column in data.columns
+        if (rival := compare.best(data, column, families=("fmad", "zo")))
+        and (difference := compare.difference(data, column, compare.reference(data), rival))
+    ]
+    assert text.startswith("On 4 of 4 tasks BP-Vanilla has a completed rival")
+    assert f"{latex.signed(min(means))} to {latex.signed(max(means))} points" in text
+    assert sum(int(n) for n in re.findall(r"zero on (\d)", text)) == 4
+
+
 def test_a_strategy_is_said_to_help_only_where_its_interval_says_so(data: Tidy) -> None:
     places = "On Reuters topics and 20 Newsgroups, the interval of the difference to "
     assert sentences.reductions(data) == (

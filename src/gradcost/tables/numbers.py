@@ -46,6 +46,7 @@ def results(data: Tidy) -> dict[str, str]:
         "say/outcomes": sentences.outcomes(data),
         "say/best": sentences.best(data),
         "say/gap": sentences.gap(data),
+        "say/gap-in-short": sentences.gap_in_short(data),
         "say/pairs": sentences.pairs(data),
         "say/reductions": sentences.reductions(data),
         "say/others": sentences.others(data),

@@ -16,6 +16,7 @@ from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
 
 PERCENT = r"\,\%"
+FEW = 2  # tasks, each of which has a sentence of its own in the abstract
 
 
 def verdict(left: str, summary: Summary | None) -> str:
@@ -83,6 +84,37 @@ def _gap(data: Tidy, column: Column) -> str:
         f"the most accurate method without backpropagation reaches "
         f"{latex.number(other.mean)}{PERCENT} ({_label(rival)}). {names} is "
         f"{_difference(summary)}: {verdict(_label(reference), summary)}."
+    )
+
+
+def gap_in_short(data: Tidy) -> str:
+    """The same for an abstract: of many tasks how far the difference reaches, and its intervals."""
+    reference = compare.reference(data)
+    if len(data.columns) <= FEW or reference.family != "bp":
+        return gap(data)
+    found = []
+    for column in data.columns:
+        rival = compare.best(data, column, families=("fmad", "zo"))
+        summary = compare.difference(data, column, reference, rival) if rival else None
+        if summary is not None:
+            found.append(summary)
+    if not found:
+        return gap(data)
+    means, signs = [one.mean for one in found], [one.sign for one in found]
+    counts = [
+        f"{words} {signs.count(sign)}"
+        for sign, words in (
+            (1, "lies above zero on"), (-1, "lies below zero on"), (0, "holds zero on"),
+            (None, "is not known, of a single seed, on"),
+        )
+        if sign in signs
+    ]  # fmt: skip
+    return (
+        f"On {len(found)} of {len(data.columns)} tasks {_label(reference)} has a completed rival "
+        f"without backpropagation. Minus the most accurate of each task it comes to "
+        f"{latex.signed(min(means))} to {latex.signed(max(means))} points; the "
+        f"{CONFIDENCE:.0%}".replace("%", PERCENT)
+        + f" interval of this difference, paired by seed, {latex.listing(counts)}."
     )
 
 
