@@ -38,7 +38,9 @@ CLAIMS = 16
 
 def lay_out(root: Path, grids: dict[str, dict[str, Any]]) -> Path:
     """The sources of the report below `root`, and beside them a folder of made-up artefacts."""
-    shutil.copytree(SOURCES, root, ignore=shutil.ignore_patterns("published", "*.pdf"))
+    shutil.copytree(SOURCES / "parts", root / "parts")
+    for source in SOURCES.glob("*.tex"):
+        shutil.copy(source, root)
     folder = root / "demo"
     records = {}
     for name, grid in grids.items():
