@@ -54,10 +54,15 @@ def test_a_lock_that_a_killed_snakemake_left_is_explained(other, folder, monkeyp
     (locks / "0.input.lock").touch()
     other.send_signal(signal.SIGKILL)
     other.wait()
-    monkeypatch.setattr(sys, "argv", ["/bin/snakemake", "--profile", "slurm", "all"])
+    command = ["/bin/snakemake", "--profile", "slurm"]
+    monkeypatch.setattr(sys, "argv", [*command, "all"])
     said = at_work.notice("results/tiny")
     assert f"process {other.pid} on " in said
-    assert said.endswith("Clear it: snakemake --profile slurm all --unlock")
+    assert said.endswith("Clear it: snakemake --unlock --profile slurm all")
+    monkeypatch.setattr(sys, "argv", [*command, "--", "all"])  # where an option is a target
+    assert at_work.notice("results/tiny").endswith("snakemake --unlock --profile slurm")
+    monkeypatch.setattr(sys, "argv", [*command, "--unlock"])
+    assert at_work.notice("results/tiny") is None  # who does so needs no advice
     (locks / "0.input.lock").unlink()
     assert at_work.notice("results/tiny") is None
     at_work.begin("results/tiny")

@@ -40,7 +40,8 @@ def notice(results: str) -> str | None:
             f"Another Snakemake is at work on {results}: {other}. Until it is done, or stopped, "
             "this one can plan (-n) and no more."
         )
-    if path.exists() and path.stat().st_size and any(_LOCKS.glob("*")):
+    unlocking = "--unlock" in sys.argv
+    if not unlocking and path.exists() and path.stat().st_size and any(_LOCKS.glob("*")):
         return (
             f"The Snakemake that worked on {results} last has ended without clearing its lock: "
             f"{path.read_text()}. Nothing is lost; runs go on from their checkpoints. Clear it: "
@@ -120,7 +121,9 @@ def _jobs(names: list[str]) -> list[str] | None:
 
 
 def _unlock(arguments: list[str]) -> str:
-    """The command that was given, to unlock."""
+    """The command that was given, to unlock; all that follows `--` are targets."""
     program = "snakemake" if Path(arguments[0]).name == "__main__.py" else arguments[0]
-    program = os.path.basename(program)
-    return shlex.join([program, *arguments[1:], "--unlock"])
+    options = arguments[1:]
+    if "--" in options:
+        options = options[: options.index("--")]
+    return shlex.join([os.path.basename(program), "--unlock", *options])
