@@ -3,16 +3,18 @@
 `paper.csv` holds the tables, `paper_text.csv` the abstract, sections, appendices and captions.
 Both have one line a number, with these columns:
 
-- `table`: the number of the table, or of the section or appendix (`4.4`, `F.7`; a section whose
-  number a table also has is `abstract` or `introduction`). Sections 3 and 5, Appendix F.6 and
-  Figures 1, 4 to 6, 8 and 10 to 15 state no number beyond those of their sections.
+- `table`: the number of the table, or of the section or appendix (`4.4`, `F.7`; one whose number
+  a table also has is `abstract`, `introduction` or `background`). Sections 3 and 5, Appendices D,
+  E, F.6 and G and Figures 1, 4 to 6, 8, 10 to 12, 14 and 15 state no number beyond those.
 - `row`, `column`: called as in the configuration (`bp-vanilla`, `agnews`, `opt-13b`), else by
   what they are (`batch-size`; `fmad`, `zo` and `bp` for a family, `multiple`, `svrg` for a
   variance reduction of either family, `study` for all). The three are the key. A range has two
   lines, whose columns end in `-least` and `-most`.
-- `value`, `unit`: a number, or NaN where the cell is a bound, the name of an optimiser, a dash
-  or `jvp = NaN`. A tick is 1, a cross 0. Differences of accuracies are in points. The unit is
-  the one that the paper gives, right or wrong (see `inconsistencies`).
+- `value`, `unit`: a number, or NaN where the cell is a bound, the name of an optimiser, a dash,
+  `jvp = NaN` or out of memory. A tick is 1, a cross 0. The unit is the one that the paper gives,
+  right or wrong (see `inconsistencies`), but for differences of accuracies and deviations of
+  Table 9: they are in points, where `printed` has the paper's per cent or none. Those of other
+  studies in Table 1 may be relative, and stay per cent.
 - `printed`: the cell or the number as it stands in the paper, in LaTeX where that is needed.
 - `row_label`, `column_label`: what the paper calls the row and the column.
 - `source`, and `note`: what the text says the number is, in words of this study.
