@@ -155,15 +155,32 @@ def test_a_run_has_converged_within_a_point_of_its_own_steady_state(data: Tidy) 
     assert compare.reach(data, column, rows["zo-vanilla"], 61.0).reached == 0
 
 
-def test_a_run_that_stalls_at_the_start_has_converged_before_its_first_step(data: Tidy) -> None:
+def test_a_run_that_stalls_at_the_start_has_converged_when_first_looked_at(data: Tidy) -> None:
     column, rows = data.columns[0], {row.key: row for row in data.rows}
     history = data.history.copy()
     stalled = history["method"] == "zo-vanilla"
     evaluated = stalled & history["validation_accuracy"].notna()
     history.loc[evaluated, "validation_accuracy"] = 0.25
     one = Tidy(data.runs, history, data.presentation)
-    assert compare.plateau(one, column, rows["zo-vanilla"]).training_seconds == 0.0
-    assert compare.plateau(one, column, rows["bp-vanilla"]).training_seconds > 0.0
+    looked = history.loc[evaluated & (history["step"] > 0), "step"].min()
+    assert compare.plateau(one, column, rows["zo-vanilla"]).step == looked
+    assert compare.plateau(one, column, rows["bp-vanilla"]).step > looked
+
+
+def test_what_a_model_knows_before_its_first_step_is_no_methods(data: Tidy) -> None:
+    """Neither of the steady state, with few evaluations, nor of the steps to an accuracy."""
+    column, rows = data.columns[0], {row.key: row for row in data.rows}
+    history = data.history.copy()
+    looks = history["validation_accuracy"].notna()
+    last = history["step"] == history.loc[looks, "step"].max()
+    history.loc[looks & (history["step"] > 0) & ~last, "validation_accuracy"] = float("nan")
+    history.loc[history["step"] == 0, "validation_accuracy"] = 1.0
+    one = Tidy(data.runs, history, data.presentation)
+    of_row = history[last & (history["method"] == "bp-vanilla") & (history["seed"] == 0)]
+    of_task = of_row[(of_row["model"] == column.model) & (of_row["task"] == column.task)]
+    known = 100 * of_task["validation_accuracy"].iloc[0]
+    assert compare.steady(one, column, rows["bp-vanilla"])[0] == pytest.approx(known)
+    assert compare.reach(one, column, rows["bp-vanilla"], 99.9).reached == 0
 
 
 def test_a_run_that_did_not_complete_has_no_plateau(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_what_failed_is_said_of_either_way(data: Tidy) -> None:
     svrg = cells(text, "ZO-SVRG")[0]
     assert svrg[3] == "1"
     assert svrg[7] == "---"  # one seed explains nothing
-    assert "no published gap" in audit.say(gone)
+    assert "no gap to backpropagation" in audit.say(gone)
 
 
 def test_the_share_is_a_ratio_of_means_over_common_seeds(data: Tidy) -> None:

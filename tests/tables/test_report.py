@@ -198,7 +198,7 @@ def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
     priced = priced_numbers.results(accounting(tmp_path / "sheets"))
     defined |= {f"accounting/{name}" for name in priced}
     defined |= set(say.results(study(tmp_path / "runs")))
-    defined |= {f"say/accuracy/{part}" for part in say.SAID["accuracy"]}
+    defined |= {f"say/{name}/{part}" for name, parts in say.SAID.items() for part in parts}
     defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", contents.render({})))
     for source in WRITTEN:
         used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}

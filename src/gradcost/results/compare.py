@@ -117,7 +117,7 @@ def not_completed(data: Tidy, column: Column, row: Row) -> dict[str, int]:
 
 def steady(data: Tidy, column: Column, row: Row) -> pd.Series[float]:
     """Steady-state validation accuracy of the completed runs by seed, in percent."""
-    curves = data.curves(column, row)
+    curves = _since_the_start(data, column, row)
     return 100 * curves.groupby("seed")["validation_accuracy"].apply(steady_state).astype(float)
 
 
@@ -168,8 +168,8 @@ def plateau(data: Tidy, column: Column, row: Row) -> Reach:
     A run has converged at its first evaluation of at least its own steady-state accuracy
     minus `PLATEAU_POINTS`. The paper reports the time and the iterations until convergence
     without giving a rule; this one is ours. The measure rewards a method that stalls early:
-    it has converged soon, however low, and one that learns nothing has at step 0. `reach`
-    asks all methods for the same accuracy.
+    it has converged soon, however low, and one that learns nothing has when it is first looked
+    at. `reach` asks all methods for the same accuracy.
     """
     return _median(arrivals(data, column, row))
 
@@ -182,7 +182,7 @@ def arrivals(data: Tidy, column: Column, row: Row, goal: float | None = None) ->
         for a run that never arrived, such as one that did not complete.
     """
     columns = ["step", "forward_equivalents", "training_seconds"]
-    curves = data.curves(column, row)
+    curves = _since_the_start(data, column, row)
     own = steady(data, column, row) - PLATEAU_POINTS
     spent = {
         seed: first_reach(run, (own[seed] if goal is None else goal) / 100)
@@ -190,6 +190,12 @@ def arrivals(data: Tidy, column: Column, row: Row, goal: float | None = None) ->
     }
     found = pd.DataFrame(spent, index=columns, dtype=float).T
     return found.reindex(data.cell(column, row).index)
+
+
+def _since_the_start(data: Tidy, column: Column, row: Row) -> pd.DataFrame:
+    """The histories of completed runs without step 0, which is the model's and no method's."""
+    curves = data.curves(column, row)
+    return curves[curves["step"] > 0]
 
 
 def _median(spent: pd.DataFrame) -> Reach:

@@ -1,7 +1,7 @@
-"""Every method as the paper describes it and as its public code runs it.
+"""Methods as the paper describes them and as its public code runs them.
 
 The paper has no such table. For a method with accuracy d as described and p as published, and b
-of backpropagation, (d - p) / (b - p) is the share of the published gap to backpropagation that
+of backpropagation, (d - p) / (b - p) is the share of the gap to backpropagation as published that
 the implementation explains: 1 if the method as described closes it, 0 if it changes nothing,
 below 0 if it is worse. It is a ratio of means over the seeds that all three have, with Fieller's
 interval, and neither is given unless the gap b - p is told from zero: there is nothing to explain.
@@ -92,6 +92,18 @@ def say(data: Tidy) -> str:
     )
 
 
+def methods(data: Tidy) -> str:
+    """How many methods are run both ways, and which of the defects known are not run."""
+    run = [left.method for left, _ in pairs(data)]
+    missing = [
+        f"{method.partition('-')[0].upper()}-{method.partition('-')[2].capitalize()}"
+        for method in DIFFERENCES
+        if method not in run
+    ]
+    text = f"{len(run)} method{'' if len(run) == 1 else 's'}"
+    return text + (f" (not {latex.listing(missing)})" if missing else "")
+
+
 def pairs(data: Tidy) -> list[tuple[Row, Row]]:
     """Each method as described, and as published."""
     return [
@@ -102,7 +114,7 @@ def pairs(data: Tidy) -> list[tuple[Row, Row]]:
 
 
 def share(data: Tidy, column: Column, left: Row, right: Row) -> Share:
-    """How much of the published gap to backpropagation the implementation explains."""
+    """How much of the gap to backpropagation as published the implementation explains."""
     parts = [
         compare.accuracies(data, column, row) for row in (left, right, compare.reference(data))
     ]
@@ -189,16 +201,21 @@ def _explained(data: Tidy, column: Column) -> str:
     found = {
         left: share(data, column, left, right) for left, right in pairs(data) if left.family != "bp"
     }
-    known = [
-        f"{_shown(s)} for {latex.escape(row.label)}"
-        for row, s in found.items()
-        if s.value is not None
-    ]
+    known = {row: one for row, one in found.items() if one.interval is not None}
     if not known:
-        return "no published gap to backpropagation is told from zero."
-    return (
-        "the share of the published gap to backpropagation that the implementation explains is, "
-        f"where that gap is told from zero, {latex.listing(known)}."
+        return "no gap to backpropagation as published is told from zero."
+    told = [
+        f"{_shown(one)} for {latex.escape(row.label)}"
+        for row, one in known.items()
+        if one.interval is not None and not one.interval[0] <= 0 <= one.interval[1]
+    ]
+    text = f"of {len(known)} methods with a gap as published that is told from zero, "
+    if not told:
+        return (
+            f"{text}there is none of whose gap the defects explain a share that is told from zero."
+        )
+    return f"{text}the defects explain a share that is told from zero for {len(told)}: " + (
+        f"{latex.listing(told)}."
     )
 
 

@@ -35,6 +35,7 @@ def render(records: Mapping[str, str]) -> str:
     found = {
         "window": paper.number("C", "fmad-accumulate", "window"),
         "length": paper.number("B", "agnews", "length"),
+        "snapshot-every": paper.number("C", "fmad-svrg", "epochs-between-full-gradients"),
     }
     lines += [rf"\defresult{{paper/{name}}}{{{value:g}}}" for name, value in found.items() if value]
     lines.append(rf"\defresult{{paper/inconsistencies}}{{{_inconsistencies()}}}")

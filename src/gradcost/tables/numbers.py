@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
+
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE, LAST
 from gradcost.results.tidy import PUBLISHED, Tidy
@@ -48,6 +50,7 @@ def results(data: Tidy) -> dict[str, str]:
         "say/gap": sentences.gap(data),
         "say/gap-in-short": sentences.gap_in_short(data),
         "say/pairs": sentences.pairs(data),
+        "say/pairs-in-short": sentences.pairs_in_short(data),
         "say/reductions": sentences.reductions(data),
         "say/others": sentences.others(data),
         "say/forward-or-zeroth": sentences.forward_or_zeroth(data),
@@ -57,6 +60,7 @@ def results(data: Tidy) -> dict[str, str]:
         "say/sampling": sentences.sampling(data),
     }
     found |= {f"setting/{key}": text for key, text in _settings(data).items()}
+    found["setting/snapshots"] = _snapshots(data)
     reference = compare.reference(data)
     for column in data.columns:
         found[f"majority/{column.key}"] = latex.number(compare.majority(data, column))
@@ -80,6 +84,19 @@ def results(data: Tidy) -> dict[str, str]:
     return found
 
 
+def _between_evaluations(data: Tidy) -> pd.Series[float]:
+    """The steps from the start of each trained run to its first evaluation after it."""
+    looks = data.history[(data.history["step"] > 0)].dropna(subset=["validation_accuracy"])
+    return looks.groupby(["model", "task", "method", "setting", "seed"])["step"].min()
+
+
+def _snapshots(data: Tidy) -> str:
+    """How many snapshots the runs of SVRG took, the one at the start among them."""
+    norms = data.history.dropna(subset=["full_gradient_norm"])
+    taken = norms.groupby(["model", "task", "method", "setting", "seed"])["full_gradient_norm"]
+    return latex.listing([f"{n:g}" for n in sorted(set(taken.nunique()))]) or latex.DASH
+
+
 def _settings(data: Tidy) -> dict[str, str]:
     """What the variance reductions were set to, as their runs have it; a dash without a run."""
     described = data.runs[~data.runs["method"].str.endswith(PUBLISHED)]
@@ -87,6 +104,7 @@ def _settings(data: Tidy) -> dict[str, str]:
     found: dict[str, set[float]] = {
         "perturbations": set(described["perturbations"].dropna()) - {1},
         "steps": set(described["planned_steps"].dropna()) - {0},
+        "evaluate-every": set(_between_evaluations(data)),
         "share": set(100 * described["share"].dropna()),
         **{
             key.replace("_", "-"): {one[key] for one in reductions if key in one}

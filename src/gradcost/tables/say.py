@@ -46,7 +46,7 @@ SAID: dict[str, dict[str, Callable[[Tidy], str]]] = {
     "svrg": {"": svrg.say},
     "direction-distributions": {"": direction_distributions.say},
     "perturbation-budget": {"": perturbation_budget.say},
-    "audit": {"": audit.say},
+    "audit": {"": audit.say, "methods": audit.methods},
     "full-parameter": {"": full_parameter.say},
     "width-depth": {"": width_depth.say},
     "forward-optimizers": {"": forward_optimizers.say},

@@ -118,8 +118,8 @@ def gap_in_short(data: Tidy) -> str:
     )
 
 
-def pairs(data: Tidy) -> str:
-    """Forward mode against zeroth order along the same directions."""
+def pairs_in_short(data: Tidy) -> str:
+    """How many runs of forward mode and zeroth order along the same directions end alike."""
     found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
     n = sum(one.n for one in found.values())
     if not n:
@@ -127,10 +127,16 @@ def pairs(data: Tidy) -> str:
     all_in_all = compare.Equality(
         sum(one.equal for one in found.values()), n, max(one.largest for one in found.values())
     )
-    text = (
+    return (
         f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
         f"draws, {_equality(all_in_all)}"
     )
+
+
+def pairs(data: Tidy) -> str:
+    """The same, and which strategies differ."""
+    found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
+    text = pairs_in_short(data)
     apart = [_strategy(pair) for pair, one in found.items() if one.equal < one.n]
     return f"{text} Those that differ are of {latex.listing(apart)}." if apart else text
 
@@ -296,18 +302,23 @@ def outcomes(data: Tidy) -> str:
     """How the runs ended."""
     if (data.runs["outcome"] == "completed").all():
         return f"All {len(data.runs)} runs completed."
-    found = []
+    ended: list[str] = []
+    missing: list[str] = []
     for column in data.columns:
         for row in data.rows:
             total = len(data.cell(column, row))
             for kind, n in compare.not_completed(data, column, row).items():
-                found.append(f"{_label(row)} on {_name(column)}, {n} of {total} {kind}")
+                (missing if kind == "missing" else ended).append(
+                    f"{_label(row)} on {_name(column)}, {n} of {total}"
+                    + ("" if kind == "missing" else f" {kind}")
+                )
     done = int((data.runs["outcome"] == "completed").sum())
-    return (
-        f"Of {len(data.runs)} runs {done} completed. The others are results too: "
-        f"{'; '.join(found)}. Means are over the completed runs of a method and say how many "
-        "these are."
-    )
+    text = f"Of {len(data.runs)} runs {done} completed."
+    if ended:
+        text += f" Others are results too: {'; '.join(ended)}."
+    if missing:
+        text += f" Missing, and no result: {'; '.join(missing)}."
+    return text + " Means are over the completed runs of a method and say how many these are."
 
 
 def sampling(data: Tidy) -> str:

@@ -171,7 +171,7 @@ def _second_moment() -> Group:
     return Group(
         [
             Check(
-                "lemma-i3/cross-term", "Lemma I.3, equation 14",
+                "lemma-i3/cross-term", "Equation 14, Lemma I.3",
                 rf"expanding $E\|g\|^2$ leaves out the cross term {cross} with the remainder $r$",
                 r"$(E\|g\|^2 - (d+2)\|\nabla f\|^2) / (\varepsilon^2\|\nabla f\|^2)$",
                 predicted, change, 0.0, {"d": D, "n": 1, "epsilon": epsilon},
@@ -179,7 +179,7 @@ def _second_moment() -> Group:
                 r"O(\varepsilon^4)$, which is the lemma's $O(\varepsilon^2)d$",
             ),
             Check(
-                "lemma-i3/square-term", "Lemma I.3, equation 14",
+                "lemma-i3/square-term", "Equation 14, Lemma I.3",
                 r"the $O(\varepsilon^2)d$ of the second moment is $E[r^2\|v\|^2]$",
                 r"exponent of $\varepsilon$ in $E[r^2\|v\|^2]$",
                 4.0, exponent(SMALL, squares), 2.0, {"d": D, "n": 1},

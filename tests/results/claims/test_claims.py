@@ -152,7 +152,7 @@ def test_failures_follow_the_slopes(tmp_path: Path) -> None:
         "slopes-bounded-under-sgd": "supported",
         "spikes-come-late": "contradicted",  # the made-up slopes are largest at the start
         "sgd-converges": "supported",
-        "adamw-diverges": "contradicted",
+        "adamw-diverges": "inconclusive",  # that no run of a few does is no proof
         "sgd-diverges": "supported",  # one run of FMAD-Multiple
         "multiple-drifts": "contradicted",
         "svrg-control-minimal": "inconclusive",

@@ -79,4 +79,4 @@ def test_numbers_follow_the_ledger() -> None:
     assert found["tested"] == "3"
     assert found["contradicted/memory"] == "1"
     assert found["say/verdicts"].startswith("Of 4 claims, 1 are supported, 1 are contradicted")
-    assert "of none" in found["say/sizes"]
+    assert "for none" in found["say/sizes"]

@@ -166,11 +166,9 @@ _STEPS = (
             counted(
                 flops,
                 ("zo-vanilla", BP),
-                sheets=MODELS,
                 stated=cell("4.5", "zo-vanilla", "computation-over-bp-checkpointing"),
             )
         ),
-        sheets=MODELS,
     ),
     _claim(
         "fmad-step-as-published",

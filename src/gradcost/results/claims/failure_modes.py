@@ -164,7 +164,7 @@ _SLOPES = (
         above(
             ratios(
                 "optimizers",
-                "variance of the mean gradient component",
+                "variance of the mean absolute gradient component",
                 history(variance),
                 (_ADAMW, _SGD),
                 stated=ends("4.6", "fmad", "gradient-variance-of-adamw-over-sgd"),
@@ -178,7 +178,7 @@ _SLOPES = (
         above(
             ratios(
                 "optimizers",
-                "variance of the mean gradient component",
+                "variance of the mean absolute gradient component",
                 history(variance),
                 (_ADAMW, f"{BP}/adamw"),
             )
@@ -191,7 +191,7 @@ _SLOPES = (
         about(
             ratios(
                 "optimizers",
-                "mean gradient component",
+                "mean absolute gradient component",
                 history(magnitude),
                 (_SGD, f"{BP}/sgd"),
             ),
@@ -263,7 +263,7 @@ _REDUCED = (
         below(
             ratios(
                 "optimizers",
-                "variance of the mean gradient component",
+                "variance of the mean absolute gradient component",
                 history(variance),
                 ("fmad-accumulate/adamw", _ADAMW),
                 ("fmad-accumulate/adamw", "fmad-multiple/adamw"),
@@ -277,7 +277,7 @@ _REDUCED = (
         above(
             values(
                 "optimizers",
-                "mean gradient component at the end over that at the start",
+                "mean absolute gradient component at the end over that at the start",
                 history(drift),
                 "fmad-multiple/adamw",
                 unit="times",

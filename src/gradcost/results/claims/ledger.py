@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Verdict = Literal["supported", "contradicted", "inconclusive", "not tested"]
 Kind = Literal["accuracy", "convergence", "memory", "computation", "stability", "theory"]
+Bound = Literal["", "at least", "at most"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CLAIMS = "claims.json"
@@ -28,6 +29,7 @@ class Finding(_Part):
     value: float | None = None
     low: float | None = Field(None, description="Of the 95 % interval; equal to `high` for a count")
     high: float | None = None
+    bound: Bound = Field("", description="What the value is, where runs never arrive")
     unit: str = ""
     n: int | None = Field(None, description="How many `of`; null for a count")
     of: str = Field("seeds", description="What `n` counts")

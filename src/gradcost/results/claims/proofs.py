@@ -32,7 +32,7 @@ def holds(*prefixes: str) -> Test:
         text = f"{shown(deciding.measured)} is measured"
         if deciding.printed is not None:
             most = "at most " if deciding.bound else ""
-            text += f", where {most}{shown(deciding.printed)} is printed"
+            text += f", where {most}{shown(deciding.printed)} follows from what is printed"
         others = len(checks) - len(against)
         tally = {
             "as printed": f"As printed: {len(checks)} of {len(checks)} checks.",

@@ -29,7 +29,7 @@ from math import exp
 from typing import Literal
 
 from gradcost.results.claims.evidence import Evidence
-from gradcost.results.claims.ledger import Finding, Kind, Verdict
+from gradcost.results.claims.ledger import Bound, Finding, Kind, Verdict
 from gradcost.results.statistics import Summary
 
 TOLERANCE = 0.05  # share by which a count may differ from the number of the paper
@@ -51,6 +51,7 @@ class Case:
     high: float | None
     n: int | None = None
     stated: Stated | None = None
+    bound: Bound = ""  # what `value` is, if a run spent more than what it is counted with
 
     @classmethod
     def of(
@@ -293,6 +294,7 @@ def _finding(
         value=case.value,
         low=case.low,
         high=case.high,
+        bound=case.bound,
         unit=found.unit,
         n=case.n,
         of=found.of,

@@ -10,9 +10,10 @@ def _claim(name: str, source: str, statement: str, *checks: str, headline: bool 
     return Claim(name, source, "theory", statement, holds(*checks), headline=headline)
 
 
+# with the numbers of their bounds and of the limits on the step size
 _THEOREMS = (
-    ("zo", "Theorem I.8, Equation 60", "theorem-i8"),
-    ("fmad", "Theorem I.9, Equation 81", "theorem-i9"),
+    ("zo", "Theorem I.8, Equation", (59, 60), "theorem-i8"),
+    ("fmad", "Theorem I.9, Equation", (80, 81), "theorem-i9"),
 )
 CLAIMS = (
     _claim(
@@ -89,33 +90,33 @@ CLAIMS = (
     *(
         _claim(
             f"limit-of-{family}",
-            f"{theorem}; Observation 2",
+            f"{theorem} {limit}; Observation 2",
             f"{family.upper()} descends at learning rates below 2/(L(1 + (d + 1)/n)), and on some "
             "functions no longer above.",
             *(f"{name}/{part}/" for part in ("half", "limit", "below", "above")),
             headline=True,
         )
-        for family, theorem, name in _THEOREMS
+        for family, theorem, (_, limit), name in _THEOREMS
     ),
     *(
         _claim(
             f"limit-of-{family}-necessary",
-            f"{theorem}; Observation 2",
+            f"{theorem} {limit}; Observation 2",
             f"The learning rate of {family.upper()} has to be below that limit, and to fall as the "
             "number of parameters grows.",
             f"{name}/anisotropic",
             f"{name}/dimension",
         )
-        for family, theorem, name in _THEOREMS
+        for family, theorem, (_, limit), name in _THEOREMS
     ),
     *(
         _claim(
             f"bound-of-{family}",
-            theorem,
+            f"{theorem} {bound}",
             f"The average squared gradient of {family.upper()} stays within its bound.",
             f"{name}/bound",
         )
-        for family, theorem, name in _THEOREMS
+        for family, theorem, (bound, _), name in _THEOREMS
     ),
     _claim(
         "floor-of-zo",

@@ -31,6 +31,7 @@ def results(data: Accounting) -> dict[str, str]:
         "dtype": latex.escape(sheet.dtype) if sheet else latex.DASH,
         "quantisation": _QUANTISATIONS.get(packed, packed) if packed else "no",
         "zero-share": sentences.zeros(data),
+        "say/in-short": sentences.in_short(data),
         "say/agreement": sentences.agreement(data),
         "say/least": sentences.least(data),
         "say/relative": sentences.relative(data),

@@ -181,32 +181,66 @@ def own(data: Accounting) -> str:
     )
 
 
+def in_short(data: Accounting) -> str:
+    """What a step of each family takes, for the abstract."""
+    found = {one: data.step(PAPER_MODEL, one) for one in (REFERENCE, FORWARD, ZEROTH)}
+    if any(step is None for step in found.values()):
+        return ""
+    memory, flops = (
+        [
+            f"{latex.number(float(step[key]) / unit, digits)} ({_label(step)})"
+            for step in found.values()
+            if step is not None
+        ]
+        for key, unit, digits in (("peak_bytes", GB, 1), ("step_flops", 1e12, 0))
+    )
+    return (
+        f"At the paper's scale a step takes {latex.listing(memory)}~GB, and at its least "
+        f"{latex.listing(flops)}~TFLOP: {zeros(data)}{PERCENT} of what PyTorch spends on FMAD "
+        "multiplies zeros."
+    )
+
+
 def frontier(data: Accounting) -> str:
-    """Which methods without backpropagation a policy of it betters in memory and in FLOPs."""
+    """Which methods without backpropagation a policy of it betters in memory and in FLOPs.
+
+    Memory is the accelerator's, so that a policy which holds activations in the host's is told
+    apart.
+    """
     steps = data.steps(PAPER_MODEL)
     steps = steps[~steps["published"]]
     policies = steps[steps["family"] == "bp"]
-    worse: list[str] = []
-    rest: list[str] = []
-    for _, step in steps[steps["family"] != "bp"].iterrows():
+    others = steps[steps["family"] != "bp"]
+    if policies.empty or others.empty:
+        return "There is nothing to compare here."
+    alone: list[str] = []
+    hosted: list[str] = []
+    gigabytes: set[float] = set()
+    for _, step in others.iterrows():
         better = policies[
             (policies["peak_bytes"] <= step["peak_bytes"])
             & (policies["step_flops"] <= step["step_flops"])
         ]
-        (rest if better.empty else worse).append(latex.escape(step["name"]))
-    if policies.empty or not worse + rest:
-        return "There is nothing to compare here."
-    if not worse:
-        return "No policy of backpropagation takes both less memory and fewer FLOPs than any other."
-    if not rest:
-        return (
-            "For every other method there is a policy of backpropagation that takes less of both."
+        if better.empty:
+            continue
+        needs = float(better["peak_host"].min())
+        (hosted if needs else alone).append(latex.escape(step["name"]))
+        gigabytes |= {needs / GB} if needs else set()
+    rest = len(others) - len(alone) - len(hosted)
+    said = []
+    if alone:
+        said.append(f"some policy of backpropagation takes no more than {latex.listing(alone)}")
+    if hosted:
+        most = latex.number(max(gigabytes), 2)
+        said.append(
+            f"with {most}~GB of activations in the host's memory one takes no more than "
+            f"{latex.listing(hosted)}"
         )
-    return (
-        "Some policy of backpropagation takes both less memory and fewer FLOPs than "
-        f"{latex.listing(worse)}, and none does than the other {len(rest)} of "
-        f"{len(worse) + len(rest)} methods without it."
-    )
+    if rest:
+        left = "none" if said else "no policy of backpropagation"
+        which = f"the other {rest} of {len(others)}" if said else f"any of {len(others)}"
+        said.append(f"{left} takes as little as {which} methods without it")
+    return f"Of memory on the accelerator and FLOPs, of both, {'; '.join(said)}."
 
 
 def room(data: Accounting) -> str:

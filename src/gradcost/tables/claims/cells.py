@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcost.results.claims.ledger import Finding, Verdict
+from gradcost.results.claims.ledger import Bound, Finding, Verdict
 from gradcost.tables import latex
 
 SYMBOLS: dict[Verdict, str] = {  # told apart by shape, and not by colour
@@ -22,7 +22,9 @@ def number(value: float | None) -> str:
     """Three significant digits with a true minus sign, powers of ten where it is very small."""
     if value is None:
         return latex.DASH
-    value = round(value, 9) + 0.0  # no negative zero
+    value = float(f"{value:.3g}") + 0.0  # no negative zero
+    if abs(value) < 1e-12:  # what rounding leaves
+        value = 0.0
     if value and abs(value) < 1e-3:
         text = latex.scientific(abs(float(f"{value:.2e}")))
     else:
@@ -30,12 +32,15 @@ def number(value: float | None) -> str:
     return f"$-${text}" if value < 0 else text
 
 
+_BOUNDS: dict[Bound, str] = {"": "", "at least": r"$\geq$\,", "at most": r"$\leq$\,"}
+
+
 def evidence(finding: Finding) -> str:
     """The number that decides, its interval and its unit."""
     if finding.value is None:
         return latex.DASH
-    text = number(finding.value)
-    if finding.low is not None and finding.n is not None:
+    text = _BOUNDS[finding.bound] + number(finding.value)
+    if finding.low is not None and finding.n is not None and finding.of != "runs":  # a share
         text += f" [{number(finding.low)}, {number(finding.high)}]"
     return f"{text} {latex.escape(finding.unit)}".rstrip()
 

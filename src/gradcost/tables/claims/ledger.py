@@ -15,6 +15,7 @@ HEADER = r"Claim, source and name & verdict & evidence & $n$, scale \\"
 def render(data: Ledger) -> str:
     """A longtable without caption, by kind; the number that decides stands first."""
     lines = [
+        r"\addtocounter{table}{-1}",  # a longtable counts as one, with a caption or without
         rf"\begin{{longtable}}{{{COLUMNS}}}",
         r"\toprule",
         HEADER,
@@ -53,7 +54,8 @@ def _line(entry: Entry) -> list[str]:
         evidence += rf" \emph{{Right is:}} {found.correction}."
     if found.differs and found.value is not None:
         evidence += rf" \emph{{Here:}} {cells.sentence(found.differs)}."
-    n = f"{latex.count(found.n)} {found.of}, " if found.n is not None else ""
+    of = found.of.removesuffix("s") if found.n == 1 else found.of
+    n = f"{latex.count(found.n)} {of}, " if found.n is not None else ""
     return [statement, verdict, evidence, n + latex.escape(found.scale)]
 
 

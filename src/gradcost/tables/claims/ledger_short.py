@@ -18,8 +18,10 @@ SHOWN = (  # of the abstract and the contributions, one for each thing that they
     "others-compute-more",
     "others-compute-more-to-targets",
     "comparable-memory",
+    "checkpointing-below-fmad",
+    "flops-of-steps",
     "slopes-spike-under-adamw",
-    "limit-of-fmad",
+    "limit-of-fmad-necessary",
 )
 
 
@@ -50,7 +52,7 @@ def leading(data: Ledger) -> str:
     body: list[list[str] | str] = [_line(found[name]) for name in SHOWN if name in found]
     if not body:
         body = [r"\multicolumn{4}{@{}l}{no claim is judged} \\"]
-    head = r"the paper says & verdict & the number that decides & $n$ \\"
+    head = r"the claim & verdict & the number that decides & $n$ \\"
     columns = (
         r"@{}>{\raggedright\arraybackslash}p{9.3cm}l>{\raggedright\arraybackslash}p{3.2cm}r@{}"
     )

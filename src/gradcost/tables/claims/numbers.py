@@ -41,8 +41,8 @@ def sizes(data: Ledger) -> str:
     judged = [size for size in sized if size != "not tested"]
     if not sized:
         return "No claim has a number."
-    text = f"{len(sized)} of them have a number, which is judged where the scale is the paper's: "
+    text = f"{len(sized)} of them have a number, which is judged where the scale is the paper's"
     if not judged:
-        return text + "here, of none."
+        return text + ": here, for none."
     agree = judged.count("supported")
-    return text + f"here, of {len(judged)}, and {agree} of these agree with it."
+    return text + f": here, for {len(judged)} of them, of which {agree} agree with ours."

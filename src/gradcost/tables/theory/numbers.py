@@ -20,6 +20,7 @@ def results(data: Theory) -> dict[str, str]:
         "checks": latex.count(len(data.checks)),
         "most-draws": latex.count(max(draws, default=None)),
         "confidence": f"{100 * data.results.confidence:g}",
+        "say/in-short": sentences.in_short(data),
         "say/verdicts": sentences.verdicts(data),
         "say/chance": sentences.chance(data),
         "say/variance": sentences.variance(data),

@@ -26,6 +26,11 @@ def verdicts(data: Theory) -> str:
     return f"Of {len(kinds)} statements {latex.listing(counts)}."
 
 
+def in_short(data: Theory) -> str:
+    """The same for an abstract."""
+    return verdicts(data).replace("statements", "statements of its theory", 1)
+
+
 def chance(data: Theory) -> str:
     """Whether intervals hold what is predicted as often as they should, and what is left open."""
     covered = [check.covered for check in data.checks if check.covered is not None]
