@@ -368,7 +368,7 @@ def test_settings_in_the_prose_are_those_of_the_runs(data: Tidy, tmp_path: Path)
     found = numbers.results(data)
     assert {key: text for key, text in found.items() if key.startswith("setting/")} == {
         "setting/perturbations": "10", "setting/share": "1", "setting/window": "10",
-        "setting/steps": "300",
+        "setting/steps": "300", "setting/evaluate-every": "10", "setting/snapshots": "1",
         "setting/calibration": "4", "setting/momentum": "0.9", "setting/snapshot-every": "5",
     }  # fmt: skip
     none = numbers.results(study(tmp_path, methods=("bp-vanilla",), seeds=(0,)))
