@@ -66,8 +66,8 @@ def say(data: Tidy) -> str:
         if not found:
             return ""
         return (
-            f"the computation to the own plateau is, in that of {latex.escape(base.label)}, "
-            f"{latex.listing(found)}."
+            f"the computation to a method's own plateau, as a multiple of that of "
+            f"{latex.escape(base.label)}, is {latex.listing(found)}."
         )
 
     return said.each(data, ratios)

@@ -53,8 +53,8 @@ def slopes(data: Tidy, rows: list[Row] | None = None) -> str:
         if not found:
             return ""
         return (
-            "the largest absolute slope of a run, in that of the same method under SGD, is "
-            f"{latex.listing(found)}."
+            "the largest absolute slope of a run, as a multiple of that of the same method under "
+            f"SGD, is {latex.listing(found)}."
         )
 
     return said.each(data, say)

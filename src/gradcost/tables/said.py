@@ -90,11 +90,11 @@ def costs(data: Tidy, reference: Reference, rows: Iterable[Row] | None = None, *
         times = sentences.ratios(data, row, other)
         known = [times[key] for key in ("step_flops", "seconds_per_step", "activation_bytes")]
         if latex.DASH not in known:
-            said.append(f"{latex.escape(row.label)} {latex.listing(known)} times")
+            said.append(f"{latex.escape(row.label)} {latex.listing(known)}")
     if not said:
         return ""
     return (
-        f"In FLOPs, time and memory above the weights of a step {name}, a step takes: "
+        f"FLOPs, time and memory above the weights of a step, as multiples of those {name}: "
         f"{'; '.join(said)}."
     )
 
@@ -113,10 +113,10 @@ def _durations(data: Tidy, column: Column, pairs: list[tuple[Row, Row]]) -> str:
             text = f"{histories.times(ratio, prose=True)} for {latex.escape(row.label)}"
             groups.setdefault(other, []).append(text)
     said = [
-        f"in that of {latex.escape(other.label)}, {latex.listing(times)}"
+        f"{latex.listing(times)}, as a multiple of that of {latex.escape(other.label)}"
         for other, times in groups.items()
     ]
-    return f"the time to the own plateau is, {'; '.join(said)}." if said else ""
+    return f"the time to a method's own plateau is {'; '.join(said)}." if said else ""
 
 
 def joined(*parts: str) -> str:
