@@ -81,18 +81,28 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/html.smk"
 
 
-if workflow.is_main_process and (notice := at_work.notice(RESULTS)):
+if not workflow.is_main_process:
+    at_work.pass_on()
+elif notice := at_work.notice(RESULTS):
     logger.warning(notice)
 
 
 onstart:
+    on_slurm = workflow.executor_plugin.name == "slurm"
+    asks = workflow.resource_settings.overwrite_resources.get("train", {})
+    if on_slurm and (
+        problem := at_work.problem_with_slurm(
+            asks.get("slurm_partition"), pipeline.study.cluster.max_hours
+        )
+    ):
+        raise WorkflowError(problem)
     try:
         at_work.begin(RESULTS)
     except at_work.Refused as error:
         raise WorkflowError(str(error)) from None
     if workflow.executor_plugin.name == "local":
         warm.start()
-    elif workflow.executor_plugin.name == "slurm":
+    elif on_slurm:
         name = workflow.scheduler._executor.run_uuid
         at_work.submit_as(RESULTS, name, Path(workflow.basedir, "workflow/slurm"), logger.info)
 

@@ -75,6 +75,69 @@ def test_one_that_ended_in_order_leaves_nothing_to_explain(folder):
     assert at_work.notice("results/tiny") is None
 
 
+def test_of_a_lock_of_another_host_one_is_told_to_look_there(folder):
+    (folder / ".snakemake/locks").mkdir(parents=True)
+    (folder / ".snakemake/locks/0.input.lock").touch()
+    (folder / "results/tiny").mkdir(parents=True, exist_ok=True)
+    claim = folder / "results/tiny/snakemake.claim"
+    claim.write_text("process 17 on far-away since 2026-11-26 14:57:13")
+    assert "does not run on far-away any more" in at_work.notice("results/tiny")
+
+
+INNER = """
+import signal, subprocess, sys
+from gradcost import at_work
+at_work.pass_on()
+signal.signal(signal.SIGTERM, lambda *_: None)  # as Snakemake, which waits for what it started
+child = subprocess.Popen(["sh", "-c", "python -m gradcost train; :"])
+print("begun", flush=True)
+child.wait()
+"""
+TRAINER = """#!/bin/sh
+trap 'echo stopped; exit' TERM
+echo training
+while :; do sleep 0.1; done
+"""
+
+
+def test_a_snakemake_within_a_job_passes_on_that_it_is_to_stop(tmp_path):
+    trainer = tmp_path / "python"
+    trainer.write_text(TRAINER)
+    trainer.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INNER],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert {process.stdout.readline(), process.stdout.readline()} == {"begun\n", "training\n"}
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0] == "stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ("infinite", None),
+        ("7-00:00:00", None),
+        ("30:00 1-00:00:00", "max_hours: 24"),
+        ("", None),  # no such partition: Slurm will say so itself
+    ],
+)
+def test_a_partition_where_runs_would_wait_for_ever_is_named(folder, monkeypatch, limits, told):
+    program = folder / "sinfo"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' {limits}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    said = at_work.problem_with_slurm("'gpu'", 72)
+    assert (said is None) == (told is None)
+    assert told is None or told in said
+
+
+def test_an_environment_whose_path_has_a_space_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/my files/.venv/bin/python")
+    assert "has a space" in at_work.problem_with_slurm("'gpu'", 72)
+
+
 @pytest.fixture
 def slurm(folder, monkeypatch):
     """Stand-ins of squeue and scancel, on files: the real ones have tests of their own."""

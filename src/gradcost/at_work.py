@@ -5,24 +5,34 @@ that was killed, and it does not say whose it is: a claim, which ends with its p
 
 A Snakemake that was killed leaves its jobs to Slurm. The next one would submit them again
 beside those, so it cancels them first; they stop with a checkpoint, from which its own go on.
+
+And what a Snakemake within a job owes to the run that it started there: to pass on that it was
+asked to stop.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import filelock
+import psutil
 
 from gradcost.study.claim import Held, holder, take
 
 _CLAIM, _SUBMISSIONS = "snakemake.claim", "slurm-submissions"
 _LOCKS = Path(".snakemake/locks")
+_TRAINS = ["-m", "gradcost", "train"]
 
 
 _lock: filelock.BaseFileLock | None = None
@@ -42,9 +52,17 @@ def notice(results: str) -> str | None:
         )
     unlocking = "--unlock" in sys.argv
     if not unlocking and path.exists() and path.stat().st_size and any(_LOCKS.glob("*")):
+        last = path.read_text()
+        host = re.match(r"process \d+ on (\S+)", last)
+        # a lock of another host may not be seen here
+        elsewhere = (
+            f" Make sure that it does not run on {host[1]} any more."
+            if host and host[1] != socket.gethostname()
+            else ""
+        )
         return (
             f"The Snakemake that worked on {results} last has ended without clearing its lock: "
-            f"{path.read_text()}. Nothing is lost; runs go on from their checkpoints. Clear it: "
+            f"{last}.{elsewhere} Nothing is lost; runs go on from their checkpoints. Clear it: "
             f"{_unlock(sys.argv)}"
         )
     return None
@@ -66,6 +84,67 @@ def begin(results: str) -> None:
 def end(results: str) -> None:
     """Have worked on this folder, and ended in order."""
     Path(results, _CLAIM).unlink(missing_ok=True)
+
+
+def pass_on() -> None:
+    """Ask the training below this process to stop when this process is asked.
+
+    Of a job that it ends, Slurm may signal the first process alone (where it tracks jobs by
+    control groups), which is a Snakemake that would wait for what it started. Snakemake sets a
+    handler of its own, so what Python writes of any handled signal is read here.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    threading.Thread(target=_pass_on, args=(read,), daemon=True).start()
+
+
+def _pass_on(read: int) -> None:
+    while number := os.read(read, 1):
+        if number[0] != signal.SIGTERM:
+            continue
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                words = child.cmdline()
+                if any(words[at : at + 3] == _TRAINS for at in range(len(words))):
+                    child.send_signal(signal.SIGTERM)
+
+
+def problem_with_slurm(partition: object, hours: int) -> str | None:
+    """Why no job could run as it is asked for, which Slurm itself would not say.
+
+    Args:
+        partition: of the runs, as the profile has it; quotes and all.
+        hours: the most that a run asks for.
+    """
+    if " " in sys.executable:
+        return (
+            f"{sys.executable} has a space in its path, which jobs of Slurm do not survive: move "
+            "the project, or its environment, to a path without."
+        )
+    name = str(getattr(partition, "value", partition) or "").strip("'\"")
+    command = ["sinfo", "--noheader", "--format=%l", f"--partition={name}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    limits = [limit for line in done.stdout.split() if (limit := _hours(line)) is not None]
+    if not name or done.returncode or not limits or hours <= max(limits):
+        return None
+    return (
+        f"the partition {name} lets a job run for {max(limits):g} hours, and runs may ask for "
+        f"{hours}: such a job would wait for ever. Set `cluster: max_hours: {int(max(limits))}` "
+        "in your configuration; runs that take longer go on in further attempts."
+    )
+
+
+def _hours(limit: str) -> float | None:
+    """Of a time limit as Slurm writes it: `infinite`, `7-00:00:00`, `12:00:00`, `30:00`."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if not match:
+        return None if limit != "infinite" else float("inf")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 24 * days + hours + minutes / 60 + seconds / 3600
 
 
 def submit_as(

@@ -79,7 +79,8 @@ AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
 
 {nodes}
-PartitionName=gpu Nodes=ALL Default=YES PriorityTier=2 PreemptMode=OFF
+PartitionName=gpu Nodes=ALL PriorityTier=2 PreemptMode=OFF
+PartitionName=cpu Nodes=ALL Default=YES PriorityTier=2 PreemptMode=OFF
 PartitionName=preemptible Nodes=ALL PriorityTier=1
 """
 

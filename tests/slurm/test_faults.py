@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gradcost.study import record
@@ -62,10 +63,11 @@ class Study:
     folder: Path
     cluster: Cluster = field(default_factory=Cluster)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    seconds: str = "0.5"  # between checkpoints
 
     def environment(self) -> dict[str, str]:
         own = {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
-        own |= {"GRADCOST_CHECKPOINT_SECONDS": "0.5", "PYTHONUNBUFFERED": "1"}
+        own |= {"GRADCOST_CHECKPOINT_SECONDS": self.seconds, "PYTHONUNBUFFERED": "1"}
         return {**os.environ, **own, **self.cluster.environment()}
 
     def command(self, *options: str, profile: str = "slurm") -> list[str]:
@@ -162,6 +164,7 @@ class Study:
             process.kill()
             process.wait()
         self.running.clear()
+        self.seconds = "0.5"
         for name in ("runs", "checkpoints", "experiments"):
             shutil.rmtree(self.folder / "results/faulty" / name, ignore_errors=True)
         shutil.rmtree(self.folder / "logs", ignore_errors=True)
@@ -215,6 +218,10 @@ def test_without_a_fault_records_are_those_of_one_machine(study, undisturbed):
     assert study.resumed() == 0
     names = {one.name.rpartition("_")[0] for one in study.cluster.history()}
     assert "gradcost" in names
+    # that of the profile, which is not Slurm's default
+    shown = study.cluster.run("sacct", "-X", "-n", "-P", "--format=Partition,Comment").stdout
+    asked = dict(line.split("|", 1)[::-1] for line in shown.splitlines())
+    assert {asked[one] for one in asked if any(name in one for name in RUNS)} == {"gpu"}
     done = study.run("-n")
     assert "Nothing to be done" in done.stdout + done.stderr
 
@@ -225,6 +232,34 @@ def test_a_job_is_cancelled(study, undisturbed):
     study.finish(process)
     whole(study, undisturbed)
     assert study.resumed() >= 1
+
+
+@pytest.mark.parametrize("whom", ["first process", "group"])
+def test_whomever_slurm_asks_to_stop_the_run_does_so_with_a_checkpoint(study, undisturbed, whom):
+    """Where it tracks jobs by control groups that is the first process alone, the Snakemake in
+    the job; elsewhere it is a group. There is no checkpoint but that of a run that was asked.
+    """
+    study.seconds = "3600"
+    process = study.start()
+    study.cluster.wait(lambda: "step 300/" in logs(study), 180)
+    claims = (study.folder / "results/faulty/checkpoints").glob("*.claim")
+    signed = (re.match(r"process (\d+) on ", path.read_text()) for path in claims)
+    trainer = psutil.Process(next(int(match[1]) for match in signed if match))
+    if whom == "group":
+        os.killpg(os.getpgid(trainer.pid), signal.SIGTERM)
+    else:
+        above = [one for one in trainer.parents() if "snakemake" in " ".join(one.cmdline())]
+        inner = [one for one in above if "--mode" in one.cmdline()]
+        inner[-1].send_signal(signal.SIGTERM)
+    study.cluster.wait(study.checkpoints, 60)
+    study.finish(process)
+    whole(study, undisturbed)
+    assert study.resumed() >= 1
+
+
+def logs(study: Study) -> str:
+    """What all runs have said."""
+    return "".join(path.read_text() for path in (study.folder / "logs/faulty/train").rglob("*.log"))
 
 
 def test_a_job_reaches_its_time_limit(study, undisturbed):

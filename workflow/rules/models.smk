@@ -3,6 +3,8 @@ rule model:
         f"{RESULTS}/models/{{model}}/manifest.json",
     log:
         f"{LOGS}/models/{{model}}.log",
+    # where none is trained they are fetched, as data are: nodes of a cluster may have no network
+    localrule: not any(model.pretraining for model in pipeline.study.models.values())
     conda:
         "../../envs/gradcost.yaml"
     threads: lambda wildcards: pipeline.model_threads(wildcards.model)

@@ -52,7 +52,8 @@ rule train:
     message:
         TRAINING
     shell:
-        "python -m gradcost train --plan {params.plan} --tokens {input.tokens}"
+        # a signal to all of the job's processes is for the one that trains
+        "trap '' TERM; python -m gradcost train --plan {params.plan} --tokens {input.tokens}"
         " --model {input.model} --out {output.record} --checkpoints {params.checkpoints}"
         " --grows {resources.grows}"
         " 2>&1 | tee {log}"

@@ -202,8 +202,8 @@ def forward_or_zeroth(data: Tidy) -> str:
         )
     ]
     return (
-        f"A step of FMAD takes {latex.listing(said)} of one of ZO with the same strategy, which may "
-        "evaluate fewer directions at once."
+        f"A step of FMAD takes {latex.listing(said)} of one of ZO with the same strategy, which "
+        "may evaluate fewer directions at once."
     )
 
 
