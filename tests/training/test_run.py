@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -234,6 +235,29 @@ def test_running_out_half_way_keeps_what_was_done(job, monkeypatch):
     assert found.outcome == "out-of-memory"
     assert found.reason.startswith("CUDA out of memory")
     assert record.read(planned.out)[0] == found
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("Error out of memory at line 88 in file /src/csrc/ops.cu"),
+    ],
+    ids=["CUDA", "driver", "cuBLAS", "bitsandbytes"],
+)
+def test_a_device_out_of_memory_is_known_whoever_says_so(job, monkeypatch, error):
+    def scarce(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(objective, "batch_loss", scarce)
+    planned = job("bp-vanilla")
+    with pytest.raises(stage.MemoryMayGrow):
+        train(replace(planned, grows=True))
+    found = train(planned)
+    assert found.outcome == "out-of-memory"
+    assert found.reason == str(error).partition("\n")[0]
 
 
 def test_any_other_error_is_an_error_and_leaves_no_record(job, monkeypatch):

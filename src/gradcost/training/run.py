@@ -9,6 +9,7 @@ kept record, and only puts it there again.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
 
 # The least seconds between two lines of progress of one run.
 _REPORT_EVERY = 5.0
+# Of the CPU's allocator, CUDA itself, its libraries, and bitsandbytes.
+_NO_MEMORY = re.compile(
+    r"DefaultCPUAllocator|CUDA (?:(?:driver )?error: )?out of memory|_STATUS_ALLOC_FAILED"
+    r"|Error out of memory at line"
+)
 
 
 @dataclass(frozen=True)
@@ -298,8 +304,8 @@ def _make_deterministic(threads: int) -> None:
 def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError | _OutOfMemory):
         return True
-    # the CPU's allocator has no exception of its own
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    # only torch's allocator of CUDA memory has an exception of its own
+    return isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
 
 
 def _reporter(name: RunName, steps: int) -> Callable[[Progress, Evaluation], None]:
