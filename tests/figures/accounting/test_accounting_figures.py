@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gradcost.figures.accounting import depth, frontier, memory
-from gradcost.figures.accounting.labels import spread
+from gradcost.figures.accounting.labels import place, spread
 from gradcost.figures.save import save
 from gradcost.figures.style import context
 from gradcost.results.accounting import Accounting
@@ -73,7 +75,7 @@ def test_bars_say_their_peak_also_when_they_are_cut(data: Accounting) -> None:
     assert llama.get_title(loc="left") == "LLaMA 3.1 (8B)"
     found = dict(zip(names(llama), numbers(llama), strict=True))
     assert found["BP-Vanilla"] == "68.9"
-    assert found["ZO-Vanilla"] == "5.9"
+    assert found["ZO-Vanilla"] == "ours 5.9, paper's 5.99"
     assert found["BP-Offload"] == "8.9"
     longest = max(patch.get_x() + patch.get_width() for patch in llama.patches)  # type: ignore[attr-defined]
     assert longest == pytest.approx(memory.EDGE)
@@ -106,6 +108,30 @@ def test_the_front_joins_backpropagation_as_described(data: Accounting) -> None:
     assert "ZO-Accumulate" not in labels
     hollow = [one for one in axes.lines[1:] if one.get_markerfacecolor() == "white"]
     assert len(hollow) == 3
+
+
+def test_a_label_is_nearest_to_its_own_point_or_led_to_it() -> None:
+    points = [
+        (8.0, 2.7, "BP-Offload"), (8.0, 3.0, "FMAD-Vanilla, as published"),
+        (8.0, 2.0, "FMAD-Vanilla"), (6.1, 2.0, "ZO-Vanilla"), (8.8, 3.6, "BP-Nested"),
+        (10.6, 2.75, "BP-Checkpointing"), (11.0, 3.0, "BP-Checkpointing, as published"),
+    ]  # fmt: skip
+    with context():
+        figure = Figure(figsize=(6.3, 3.9))
+        axes = figure.subplots()
+        axes.set(xscale="log", yscale="log", xlim=(3, 130), ylim=(1.5, 40))
+        place(figure, axes, points)
+        figure.draw_without_rendering()
+    leads = {tuple(np.round(line.get_xydata()[0], 6)) for line in axes.lines}  # type: ignore[index]
+    at = {text: axes.transData.transform((x, y)) for x, y, text in points}
+    for x, y, text in points:
+        written = next(one for one in axes.texts if one.get_text() == text)
+        box = written.get_window_extent()
+        gaps = {
+            name: np.hypot(*(np.clip(point, box.min, box.max) - point))
+            for name, point in at.items()
+        }
+        assert min(gaps, key=gaps.__getitem__) == text or (x, y) in leads
 
 
 def test_points_that_coincide_share_a_label(tmp_path: Path) -> None:

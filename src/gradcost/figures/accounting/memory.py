@@ -132,7 +132,7 @@ def _panel(
 def _number(
     axes: Axes, place: float, total: float, host: float, theirs: float | None, edge: float
 ) -> None:
-    """The total at the end of the bar, and the paper's as a mark."""
+    """The total at the end of the bar; the paper's as a mark, and both by whose they are."""
     if theirs is not None:
         axes.plot(
             theirs, place, marker="D", markersize=4.2, color="white", markeredgecolor="black",
@@ -145,8 +145,10 @@ def _number(
                 [edge * (0.944 + shift), edge * (0.956 + shift)], [place + 0.45, place - 0.45],
                 color="white", linewidth=1.6, zorder=3,
             )  # fmt: skip
+    said = f"{total:.1f}"
     axes.annotate(
-        f"{total:.1f}", (edge if cut else max(total + host, theirs or 0.0), place),
+        said if theirs is None else f"ours {said}, paper's {theirs:g}",
+        (edge if cut else max(total + host, theirs or 0.0), place),
         xytext=(3 if theirs is None or theirs < total - 1 else 5, 0), textcoords="offset points",
         va="center", fontsize=7.5, zorder=5,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
