@@ -463,6 +463,11 @@ def test_settings_go_from_light_to_dark_and_are_told_apart_without_colour(everyt
         assert grey == sorted(grey, reverse=True)
         assert min([1.0, *-np.diff(grey)]) > 0.04
         assert len({str(look.linestyle) for look in looks}) == count
+        # each dash begins with that below it, and leaves some of it to be seen
+        dashes = [look.linestyle for look in looks[1:]]
+        assert {start for start, _ in dashes} <= {0}
+        assert len({on + off for _, (on, off) in dashes}) <= 1
+        assert min([1.0, *-np.diff([on for _, (on, _) in dashes])]) > 0.9
         assert len({look.marker for look in looks}) == count
 
 

@@ -87,6 +87,9 @@ def test_no_two_methods_look_alike() -> None:
         (row.family, one.marker, one.face == "white") for row in rows for one in [style.look(row)]
     }
     assert len(seen) == len(rows)
+    forward = [row for row in rows if row.family != "bp" and not row.published]
+    marks = {(one.marker, one.fill) for row in forward for one in [style.look(row)]}
+    assert len(marks) == len(forward)
     described = [row for row in rows if row.family == "bp" and not row.published]
     lines = [str(style.look(row).linestyle) for row in described]
     assert len(set(lines)) == len(lines)

@@ -89,8 +89,7 @@ def _arrival(
     )  # fmt: skip
     if median > 0:
         axes.plot(
-            [median], [place], marker=style.marker, markersize=5, color=style.dark,
-            markerfacecolor=style.face, markeredgewidth=0.7, zorder=3,
+            [median], [place], markersize=5, zorder=3, **style.mark
         )  # fmt: skip
     axes.annotate(
         ", ".join(filter(None, (beside, words))), (shown.max(), place), xytext=(6, 0),

@@ -75,9 +75,7 @@ def _bars(
         if values:
             axes.hlines(place, 0, max(values), color=style.color, linewidth=3.2, zorder=2)
         axes.plot(
-            values, [place] * len(values), linestyle="none", marker=style.marker, markersize=5,
-            color=style.color, markerfacecolor=style.face, markeredgecolor=style.dark,
-            markeredgewidth=0.7, zorder=3,
+            values, [place] * len(values), linestyle="none", markersize=5, zorder=3, **style.mark,
         )  # fmt: skip
         axes.annotate(
             _said(values), (max(values, default=0), place), xytext=(6, 0),

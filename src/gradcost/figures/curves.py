@@ -49,8 +49,7 @@ def _mean(axes: Axes, runs: pd.DataFrame, style: Look, x: str, y: str, *, band: 
         )  # fmt: skip
     axes.plot(
         at, values["mean"], color=style.color, linestyle=style.linestyle, zorder=style.zorder,
-        marker=style.marker, markevery=[-1], markersize=4, markerfacecolor=style.face,
-        markeredgecolor=style.dark, markeredgewidth=0.7,
+        markevery=[-1], markersize=4.5, **style.mark,
     )  # fmt: skip
 
 

@@ -69,8 +69,7 @@ def _sizes(axes: Axes, data: Tidy, column: Column, lines: list[Line], width: int
             continue
         axes.plot(
             sizes.index, sizes[LARGE], color=style.color, linestyle=style.linestyle,
-            marker=style.marker, markevery=[-1], markersize=4, markerfacecolor=style.face,
-            markeredgecolor=style.dark, markeredgewidth=0.7, zorder=style.zorder,
+            markevery=[-1], markersize=4.5, zorder=style.zorder, **style.mark,
         )  # fmt: skip
         for seed in begun_seeds(data, column, row, "projections"):
             last = points.loc[points["seed"] == seed, "step"].max()

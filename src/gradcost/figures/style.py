@@ -1,9 +1,10 @@
 """The one look of all figures: fonts, colours, lines and markers, and reproducible files.
 
 A family (BP, FMAD, ZO) has a hue and a line style, a strategy (vanilla, multiple, ...) a
-tone and a marker, so that no two methods are told apart by colour alone; as published, the
-marker is hollow. The hues and tones are Paul Tol's medium-contrast scheme, made for
-colour-blind readers and for grey print. Settings of one method go from light to dark.
+tone and a marker, so that no two methods are told apart by colour alone: the markers of ZO are
+half filled. As published, the marker is hollow. The hues and tones are Paul Tol's
+medium-contrast scheme, made for colour-blind readers and for grey print. Settings of one
+method go from light to dark.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -65,15 +66,17 @@ _DASHES_OF_BP: dict[str, Any] = {
     "offload": (0, (8, 2, 1.2, 2)),
 }
 _DARKEST = {"bp": "#00203F", "fmad": "#4D3B00", "zo": "#4A1A28", "none": "#1A1A1A"}
-_SCALE: tuple[tuple[Any, str], ...] = (  # dashes and markers of settings, from light to dark
-    ("-", "o"),
-    ((0, (5, 1.6)), "s"),
-    ((0, (2.2, 1.1)), "^"),
-    ((0, (6, 1.3, 1.2, 1.3)), "D"),
-    ((0, (1, 1)), "v"),
-    ((0, (9, 2)), "P"),
-    ((0, (6, 1.3, 1.2, 1.3, 1.2, 1.3)), "X"),
+_DASHES_APART: tuple[Any, ...] = (  # of methods of one family
+    "-",
+    (0, (5, 1.6)),
+    (0, (2.2, 1.1)),
+    (0, (6, 1.3, 1.2, 1.3)),
+    (0, (1, 1)),
+    (0, (9, 2)),
+    (0, (6, 1.3, 1.2, 1.3, 1.2, 1.3)),
 )
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # of settings, from light to dark
+_SHORTEST = 0.3  # share of the line that the shortest dashes of settings are
 _RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -118,6 +121,15 @@ class Look:
     linestyle: Any
     marker: str
     zorder: float
+    fill: Literal["full", "left"] = "full"  # how much of the marker is filled
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """The marker, as arguments of a line."""
+        return {
+            "marker": self.marker, "fillstyle": self.fill, "markerfacecolor": self.face,
+            "markerfacecoloralt": "white", "markeredgecolor": self.dark, "markeredgewidth": 0.7,
+        }  # fmt: skip
 
 
 def look(row: Row) -> Look:
@@ -129,8 +141,14 @@ def look(row: Row) -> Look:
     order = 2 + list(_DASHES).index(row.family) * 0.2 + (row.strategy != "vanilla") * 0.05
     light, dark = _TONES[row.family]
     color = (light, dark)[tone]
-    face = "white" if row.published else color
-    return Look(color, dark, face, linestyle, marker, order)
+    fill = _fill(row.family)
+    face = "white" if row.published else dark if fill == "left" else color
+    return Look(color, dark, face, linestyle, marker, order, fill)
+
+
+def _fill(family: str) -> Literal["full", "left"]:
+    """What tells ZO from FMAD where there are no lines, and no colours."""
+    return "left" if family == "zo" else "full"
 
 
 Line = tuple[Row, Look]  # what is drawn of a row, under the row's label
@@ -144,7 +162,7 @@ def plain(rows: Iterable[Row]) -> list[Line]:
 def apart(rows: Iterable[Row]) -> list[Line]:
     """Methods of one family in their own tones and markers, with a dash of its own for each."""
     return [
-        (row, replace(look(row), linestyle=_SCALE[order % len(_SCALE)][0]))
+        (row, replace(look(row), linestyle=_DASHES_APART[order % len(_DASHES_APART)]))
         for order, row in enumerate(rows)
     ]
 
@@ -152,10 +170,16 @@ def apart(rows: Iterable[Row]) -> list[Line]:
 def scale(rows: Sequence[Row], family: str | None = None) -> list[Line]:
     """Rows of one family that have an order, such as numbers of directions, light to dark.
 
-    Each has a dash and a marker of its own, too.
+    Each has a dash and a marker of its own, too. Dashes begin together, and each is shorter than
+    the last and lies over it: where lines coincide, a piece of each shows.
     """
-    light, dark = _TONES[family or rows[0].family] if rows else ("", "")
-    anchors = [to_rgb(color) for color in (light, dark, _DARKEST[family or rows[0].family])]
+    if not rows:
+        return []
+    family = family or rows[0].family
+    light, dark = _TONES[family]
+    anchors = [to_rgb(color) for color in (light, dark, _DARKEST[family])]
+    fill, period = _fill(family), 2.0 * max(4, len(rows))
+    dashes = period * np.linspace(1, max(1 / len(rows), _SHORTEST), len(rows))
     places = np.linspace(0, 1, len(rows)) if len(rows) > 2 else (0.0, 0.6)
     lines: list[Line] = []
     for order, (row, place) in enumerate(zip(rows, places, strict=False)):
@@ -163,10 +187,13 @@ def scale(rows: Sequence[Row], family: str | None = None) -> list[Line]:
             float(np.interp(place, (0, 0.6, 1), part)) for part in zip(*anchors, strict=True)
         )
         color = to_hex((red, green, blue))
-        dashes, marker = _SCALE[order % len(_SCALE)]
+        on = float(dashes[order])
+        style = (0, (on, period - on)) if order else "-"
+        marker = _MARKERS[order % len(_MARKERS)]
         # the marker's edge shows on light tones
         edge = dark if place < 0.6 else color
-        lines.append((row, Look(color, edge, color, dashes, marker, 2.4 + 0.05 * order)))
+        face = color if fill == "full" else edge
+        lines.append((row, Look(color, edge, face, style, marker, 2.4 + 0.05 * order, fill)))
     return lines
 
 
@@ -190,8 +217,7 @@ def handle(style: Look, label: str, *, line: bool = True) -> Line2D:
     """What a legend shows of a method: its line, if the figure has lines, and its marker."""
     return Line2D(
         [], [], color=style.color, linestyle=style.linestyle if line else "none",
-        marker=style.marker, markersize=4.5, markerfacecolor=style.face,
-        markeredgecolor=style.dark, markeredgewidth=0.7, label=label,
+        markersize=5, label=label, **style.mark,
     )  # fmt: skip
 
 

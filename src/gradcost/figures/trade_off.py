@@ -72,8 +72,7 @@ def _circle(axes: Axes, data: Tidy, column: Column, row: Row, most: float) -> bo
         linewidth=0.8, linestyle="none", capsize=1.5, zorder=style.zorder,
     )  # fmt: skip
     axes.plot(
-        seconds, accuracy.mean, marker=style.marker, markersize=4.5, color=style.dark,
-        markerfacecolor=style.face, markeredgewidth=0.7, zorder=style.zorder + 1,
+        seconds, accuracy.mean, markersize=5, zorder=style.zorder + 1, **style.mark,
     )  # fmt: skip
     return True
 

@@ -63,8 +63,7 @@ def _line(
     style, last = look(row(steps.iloc[-1])), steps.iloc[-1]
     axes.plot(
         steps[against], steps["above_weights"] / GB, color=style.dark, linestyle=style.linestyle,
-        marker=style.marker, markersize=4, markerfacecolor=style.face, zorder=style.zorder,
-        markeredgecolor=style.dark, markeredgewidth=0.7, linewidth=1.1,
+        markersize=4.5, zorder=style.zorder, linewidth=1.1, **style.mark,
     )  # fmt: skip
     grows = data.growth(sheet, method, against, "above_weights", together=together)
     how = "" if against != "directions" else ", together" if together else ", in turn"

@@ -33,9 +33,7 @@ def draw(data: Accounting) -> Figure:
         style = look(row(step))
         x, y = float(step["peak_bytes"]) / GB, float(step["forward_equivalents"])
         axes.plot(
-            x, y, linestyle="none", marker=style.marker, markersize=6, color=style.color,
-            markerfacecolor=style.face, markeredgecolor=style.dark, markeredgewidth=0.9,
-            zorder=style.zorder + 1,
+            x, y, linestyle="none", markersize=6, zorder=style.zorder + 1, **style.mark,
         )  # fmt: skip
         at = next(
             (
