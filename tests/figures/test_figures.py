@@ -218,6 +218,19 @@ def test_bars_say_their_cost(data: Tidy) -> None:
     ]
 
 
+@pytest.mark.parametrize("ends", [(0.98, 1.55), (0.6, 1.8), (0.15, 9.0), (0.03, 700.0)])
+def test_a_logarithmic_axis_has_two_numbers_or_more(ends: tuple[float, float]) -> None:
+    with style.context():
+        axes = Figure().subplots()
+        axes.plot(ends, ends)
+        style.log_x(axes)
+        style.log_y(axes)
+        for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            numbers = [label.get_text() for label in axis.get_ticklabels()]
+            shown = [low <= place <= high for place in axis.get_majorticklocs()]
+            assert sum(map(bool, (n for n, there in zip(numbers, shown, strict=True) if there))) > 1
+
+
 def test_drawing_leaves_the_global_style_alone(data: Tidy) -> None:
     before = dict(mpl.rcParams)
     cost.draw(data)

@@ -22,7 +22,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from gradcost.results.tidy import Row, Tidy
 
@@ -280,9 +280,24 @@ def log_y(axes: Axes) -> None:
 
 
 def _plain_numbers(axis: Axis, subs: tuple[float, ...]) -> None:
-    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_locator(_TwoTicks(subs=subs))
     axis.set_major_formatter(lambda value, _: f"{value:,g}".replace(",", "\u2009"))
     axis.set_minor_formatter(lambda *_: "")
+
+
+class _TwoTicks(LogLocator):
+    """Ticks at multiples of powers of ten; at others where fewer than two are in view.
+
+    One number alone does not tell how long a decade is.
+    """
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        multiples = LogLocator(subs=(1.0, 2.0, 5.0)).tick_values
+        for ticks_of in (super().tick_values, multiples, MaxNLocator(4).tick_values):
+            ticks = np.asarray(ticks_of(vmin, vmax))
+            if np.count_nonzero((vmin <= ticks) & (ticks <= vmax)) > 1:
+                break
+        return ticks[ticks > 0]
 
 
 def seeds_text(data: Tidy, rows: Iterable[Row]) -> str:
