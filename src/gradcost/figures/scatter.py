@@ -14,7 +14,7 @@ from gradcost.results.tidy import Column, Row, Tidy
 
 LEVELS = (0.05, 0.95)
 RASTER = 20_000  # more dots than this are pixels in a vector file
-CROWD = 5_000  # more dots than this are fainter
+CROWD = 2_000  # more dots than this are smaller and fainter
 FAR = 30.0  # times the usual range: from here on a linear axis shows nothing else
 
 
@@ -53,9 +53,10 @@ def scatter(
     Args:
         crosses: seeds whose last slope gets a cross.
     """
+    size, alpha = (4.5, 0.75) if len(points) < CROWD else (2.5, 0.35)
     axes.scatter(
-        points["step"], points["value"], s=1.6, color=style.dark, linewidth=0,
-        alpha=0.35 if len(points) < CROWD else 0.12, rasterized=len(points) > RASTER, zorder=2,
+        points["step"], points["value"], s=size, color=style.dark, linewidth=0, alpha=alpha,
+        rasterized=len(points) > RASTER, zorder=2,
     )  # fmt: skip
     ranges = running_quantiles(points["step"], points["value"], width, LEVELS)
     for level in LEVELS:
