@@ -48,7 +48,7 @@ def draw(data: Theory) -> Figure:
             ha="left" if dx > 0 else "right",
         )  # fmt: skip
     left.set_title("order", loc="left")
-    left.set_ylabel("error of the slope along $v$")
+    left.set_ylabel("RMS error of the slope along $v$")
     rounded = data.series("rounding")
     for name, series in rounded.items():
         color, dashes = PRECISIONS[name]
@@ -58,7 +58,7 @@ def draw(data: Theory) -> Figure:
         )  # fmt: skip
         _least(right, name, series, color)
     right.set_title("rounding", loc="left")
-    right.set_ylabel("the same over the slope")
+    right.set_ylabel("RMS error / RMS slope")
     for axes, known in ((left, orders), (right, rounded)):
         axes.set_xlabel(r"$\varepsilon$")
         if not known:
