@@ -17,7 +17,7 @@ from gradcost.results import compare
 from gradcost.results.statistics import running_median, window
 from gradcost.results.tidy import Column, Row, Tidy
 
-MAJORITY = "majority class"
+MAJORITY = "level dashes: majority class"  # in the note: in a panel, curves may be in its way
 TIME = "training time [s]"
 STRATEGIES = ("vanilla", "checkpointing", "multiple")  # that tell the families apart
 
@@ -53,7 +53,7 @@ def _mean(axes: Axes, runs: pd.DataFrame, style: Look, x: str, y: str, *, band: 
     )  # fmt: skip
 
 
-def majority(axes: Axes, data: Tidy, column: Column, *, label: bool) -> None:
+def majority(axes: Axes, data: Tidy, column: Column) -> None:
     """A line at the share of the largest class, in the panel's scale."""
     share = compare.majority(data, column, "validation")
     if share is None:
@@ -61,17 +61,17 @@ def majority(axes: Axes, data: Tidy, column: Column, *, label: bool) -> None:
     axes.axhline(share, color=GREY, linewidth=0.6, linestyle=(0, (6, 2)), zorder=1)
     # auto: another panel that shares the axis may have yet to be drawn
     axes.set_ylim(bottom=min(axes.get_ylim()[0], share - 3), auto=None)
-    if label:
-        axes.annotate(
-            MAJORITY, (1, share), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", fontsize=7, color=GREY,
-        )  # fmt: skip
+
+
+def accuracy_text(data: Tidy, rows: Sequence[Row]) -> str:
+    """What a note says of panels of accuracy."""
+    band = band_text(data, rows)
+    known = any(compare.majority(data, column, "validation") for column in data.columns)
+    return f"{band}; {MAJORITY}" if known and band != "no run completed" else band
 
 
 def accuracy(axes: Axes, data: Tidy, column: Column, lines: Sequence[Line], x: str) -> None:
     """A panel of validation accuracy, with the majority class and runs that ended early.
-
-    The first panel of a figure says which line is the majority class.
 
     Args:
         x: `step`, from 0, or another column of the history, on a logarithmic axis.
@@ -83,10 +83,7 @@ def accuracy(axes: Axes, data: Tidy, column: Column, lines: Sequence[Line], x: s
     if not axes.lines:
         nothing(axes)
         return
-    labelled = any(
-        text.get_text() == MAJORITY for other in axes.figure.axes for text in other.texts
-    )
-    majority(axes, data, column, label=not labelled)
+    majority(axes, data, column)
     _scale_x(axes, x)
 
 
@@ -170,7 +167,7 @@ def _scale_x(axes: Axes, x: str) -> None:
 def by_time(data: Tidy, lines: Sequence[Line], legend: Sequence[Sequence[Line]]) -> Figure:
     """A panel of accuracy against training time for each task or model."""
     rows = [row for row, _ in lines]
-    text = note(data, rows, band_text(data, rows))
+    text = note(data, rows, accuracy_text(data, rows))
     figure, places = panels(len(data.columns), legend=legend, note=text)
     for axes, column in zip(places, data.columns, strict=True):
         accuracy(axes, data, column, lines, "training_seconds")
@@ -218,7 +215,7 @@ def by_steps_and_time(
         groups: with a title each, which may be empty.
     """
     rows = list(dict.fromkeys(row for _, lines in groups for row, _ in lines))
-    text = note(data, rows, band_text(data, rows))
+    text = note(data, rows, accuracy_text(data, rows))
     places = [(column, *group) for column in data.columns for group in groups]
     figure, grid = sheet(
         len(places), 2, height=1.7, legend=legend, note=text, sharex="col", sharey="row"

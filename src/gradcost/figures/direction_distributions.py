@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import accuracy, relabelled, running, running_text, running_width
-from gradcost.figures.notes import band_text, note
+from gradcost.figures.curves import (
+    accuracy,
+    accuracy_text,
+    relabelled,
+    running,
+    running_text,
+    running_width,
+)
+from gradcost.figures.notes import note
 from gradcost.figures.sheet import sheet
 from gradcost.figures.style import by_family, scale, styled
 from gradcost.results import compare
@@ -23,7 +30,7 @@ def draw(data: Tidy) -> Figure:
         2,
         height=2.1,
         legend=[lines[::2], lines[1::2]],
-        note=note(data, rows, band_text(data, rows), f"loss: {running_text(width)}"),
+        note=note(data, rows, accuracy_text(data, rows), f"loss: {running_text(width)}"),
         sharex="col",
     )
     for (left, right), column in zip(grid, data.columns, strict=True):

@@ -6,8 +6,8 @@ from collections import Counter
 
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import accuracy, relabelled
-from gradcost.figures.notes import band_text, note
+from gradcost.figures.curves import accuracy, accuracy_text, relabelled
+from gradcost.figures.notes import note
 from gradcost.figures.sheet import sheet
 from gradcost.figures.style import Line, by_family, scale, styled
 from gradcost.results import compare
@@ -31,7 +31,7 @@ def draw(data: Tidy) -> Figure:
             default = [row for row in variances if row.setting == "default"]
             lines = scale(_named(data, [*default, *steps], "step"))
             groups.append((f"{family}, step of differences", lines))
-    text = note(data, data.trained, band_text(data, data.trained))
+    text = note(data, data.trained, accuracy_text(data, data.trained))
     figure, grid = sheet(
         len(data.columns),
         max(1, len(groups)),

@@ -11,6 +11,6 @@ from gradcost.results.tidy import Tidy
 
 @styled
 def draw(data: Tidy) -> Figure:
-    """Line: mean over seeds, band: lowest to highest seed; dashed: the majority class."""
+    """Line: mean over seeds, band: lowest to highest seed."""
     rows = data.trained
     return by_time(data, plain(rows), [plain(family) for family in by_family(rows)])

@@ -7,8 +7,8 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import accuracy, running_width
-from gradcost.figures.notes import band_text, begun_seeds, note
+from gradcost.figures.curves import accuracy, accuracy_text, running_width
+from gradcost.figures.notes import begun_seeds, note
 from gradcost.figures.scatter import slopes
 from gradcost.figures.sheet import nothing, sheet
 from gradcost.figures.style import Line, log_y, scale, styled
@@ -34,7 +34,7 @@ def draw(data: Tidy) -> Figure:
     places = [(column, method) for column in data.columns for method in methods]
     width = running_width(data)
     text = note(
-        data, rows, band_text(data, rows),
+        data, rows, accuracy_text(data, rows),
         f"slopes: {LARGE:.0%} of all within {width} steps are smaller",
     )  # fmt: skip
     figure, grid = sheet(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import STRATEGIES, curve, majority
-from gradcost.figures.notes import band_text, note
+from gradcost.figures.curves import STRATEGIES, accuracy_text, curve, majority
+from gradcost.figures.notes import note
 from gradcost.figures.style import GREY, HEIGHT, WIDTH, legend, log_x, look, styled
 from gradcost.results.tidy import Tidy
 
@@ -35,7 +35,7 @@ def draw(data: Tidy) -> Figure:
         for axes, x in zip(panels, X, strict=True):
             for row in rows:
                 curve(axes, data.curves(column, row), look(row), x)
-            majority(axes, data, column, label=x == "step")
+            majority(axes, data, column)
         panels[0].set_title(column.label, loc="left", pad=3)
         panels[0].set_ylabel("validation\naccuracy [%]")
     for axes, (x, label) in zip(grid[-1], X.items(), strict=True):
@@ -45,6 +45,6 @@ def draw(data: Tidy) -> Figure:
         else:
             axes.set_xlim(left=0)
     legend(figure, rows)
-    text = note(data, rows, band_text(data, rows), value=None)
+    text = note(data, rows, accuracy_text(data, rows), value=None)
     figure.supxlabel(text, fontsize=7.5, color=GREY)
     return figure

@@ -8,20 +8,21 @@ from itertools import chain
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gradcost.figures.curves import curve, majority
-from gradcost.figures.notes import band_text, note
+from gradcost.figures.curves import accuracy_text, curve, majority
+from gradcost.figures.notes import note
 from gradcost.figures.style import GREY, HEIGHT, WIDTH, Look, handle, log_x, look, styled
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
 
-PANELS = {
-    "Accumulate": ("accumulate",),
-    "Multiple": ("multiple",),
-    "Adaptive": ("adaptive",),
-    "SVRG": ("svrg",),
-    "Sparse": ("sparse",),
-    "MeZO and SignZO": ("mezo", "signzo"),
-}
+_OF_ZO = {"mezo": "MeZO", "signzo": "SignZO"}
+PANELS: tuple[dict[str, str], ...] = (  # the strategies of each, and their names
+    {"accumulate": "Accumulate"},
+    {"multiple": "Multiple"},
+    {"adaptive": "Adaptive"},
+    {"svrg": "SVRG"},
+    {"sparse": "Sparse"},
+    _OF_ZO,
+)
 ACROSS = 3
 MANY = 4  # tasks, which have a row each then
 REFERENCES = ("bp-vanilla", "fmad-vanilla", "zo-vanilla")
@@ -37,9 +38,9 @@ def draw(data: Tidy) -> Figure:
     """
     rows = [row for row in data.trained if row.setting == "default" and not row.published]
     panels = {
-        title: found
-        for title, strategies in PANELS.items()
-        if (found := [row for row in rows if row.strategy in strategies])
+        _title(names, found): found
+        for names in PANELS
+        if (found := [row for row in rows if row.strategy in names])
     }
     references = [row for row in rows if row.key in REFERENCES]
     drawn = [*references, *chain(*panels.values())]
@@ -47,7 +48,9 @@ def draw(data: Tidy) -> Figure:
     across = max(1, len(panels)) if many else ACROSS
     down = -(-len(panels) // across)
     tall = min(1.1 * down * len(data.columns), HEIGHT)
-    figure = Figure(figsize=(WIDTH, 1.0 + tall), layout="constrained")
+    text = note(data, drawn, accuracy_text(data, drawn), value=None)
+    lines = 0.16 * text.count("\n")
+    figure = Figure(figsize=(WIDTH, 1.0 + lines + tall), layout="constrained")
     if not panels:
         figure.text(0.5, 0.5, "no method has a strategy", ha="center", color=GREY)
         return figure
@@ -66,20 +69,26 @@ def draw(data: Tidy) -> Figure:
                 curve(axes, _runs(data, column, row, size), _faint(row), "flops", band=False)
             for row in panels[title]:
                 curve(axes, _runs(data, column, row, size), _bold(row), "flops")
-            majority(axes, data, column, label=False)
+            majority(axes, data, column)
             if place % across == 0:
                 # a row of many is too low for a line
                 label = column.label.replace(", ", ",\n") if many else column.label
-                axes.set_ylabel(f"{label} [%]")
+                axes.set_ylabel(label)
             else:
                 axes.tick_params(axis="y", labelleft=False)
     for axes in grid[-1, across // 2 : across // 2 + 1] if many else grid[-1]:
         axes.set_xlabel(f"computation [{unit}FLOP]")
     log_x(grid[-1, 0])
     _legend(figure, references, [*chain(*panels.values())])
-    text = note(data, drawn, band_text(data, drawn), value=None)
+    figure.supylabel("validation accuracy [%]", fontsize=8.5)
     figure.supxlabel(text, fontsize=7.5, color=GREY)
     return figure
+
+
+def _title(names: dict[str, str], rows: list[Row]) -> str:
+    """The names of those strategies that are there: `MeZO and SignZO`."""
+    there = {row.strategy for row in rows}
+    return " and ".join(name for strategy, name in names.items() if strategy in there)
 
 
 def _runs(data: Tidy, column: Column, row: Row, size: float) -> pd.DataFrame:
@@ -107,7 +116,7 @@ def _faint(row: Row) -> Look:
 def _bold(row: Row) -> Look:
     """In the family's dark tone, which a thin line needs; two of a panel keep their own."""
     style = look(row)
-    if row.strategy in PANELS["MeZO and SignZO"]:
+    if row.strategy in _OF_ZO:
         return style
     return replace(style, color=style.dark, face=style.dark)
 
