@@ -440,7 +440,7 @@ def test_convergence_in_words_where_there_is_no_time(everything: Tidy) -> None:
     history.loc[flat, "validation_accuracy"] = 0.25
     figure = draw("convergence_time", Tidy(data.runs, history, data.presentation))
     said = [text.get_text() for text in figure.axes[0].texts]
-    assert said[:2] == ["no run completed", "before its first step, at 25%"]
+    assert said[:2] == ["no run completed", "at 25%"]
     assert said[2].endswith("2 of 3 seeds")
     assert "not drawn: BP-Checkpointing, 3 of 3 missing" in note(figure)
     assert not crosses(figure)

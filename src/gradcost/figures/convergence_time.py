@@ -80,11 +80,8 @@ def _arrival(
         return _say(axes, place, "no run completed")
     if arrived.empty:
         return _say(axes, place, "never")
-    if not median > 0 and arrived.min() <= 0:
-        return _say(axes, place, ", ".join(filter(None, ("before its first step", beside, words))))
-    shown = arrived[arrived > 0]
     axes.plot(
-        [shown.min(), shown.max()], [place, place], color=style.dark, linewidth=1.0, marker="|",
+        [arrived.min(), arrived.max()], [place, place], color=style.dark, linewidth=1.0, marker="|",
         markersize=4, zorder=2,
     )  # fmt: skip
     if median > 0:
@@ -92,7 +89,7 @@ def _arrival(
             [median], [place], markersize=5, zorder=3, **style.mark
         )  # fmt: skip
     axes.annotate(
-        ", ".join(filter(None, (beside, words))), (shown.max(), place), xytext=(6, 0),
+        ", ".join(filter(None, (beside, words))), (arrived.max(), place), xytext=(6, 0),
         textcoords="offset points", va="center", fontsize=7.5,
     )  # fmt: skip
     return None
