@@ -37,7 +37,7 @@ from gradcost.tables import (
     say,
     variance_reductions,
 )
-from gradcost.tables.accounting import bounds, computation, memory_breakdown, shape
+from gradcost.tables.accounting import bounds, computation, memory_breakdown, policies, shape
 from gradcost.tables.accounting import numbers as priced_numbers
 from tests.results.synthetic import FAILURES, study
 from tests.results.synthetic_accounting import accounting, sheet, step
@@ -85,7 +85,7 @@ def add_prices(data: Accounting, folder: Path) -> None:
     out.mkdir()
     tables = {
         "computation": computation, "memory-breakdown": memory_breakdown, "bounds": bounds,
-        "numbers": priced_numbers, "shape": shape,
+        "numbers": priced_numbers, "shape": shape, "policies": policies,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -195,8 +195,9 @@ def test_no_number_is_typed_into_the_prose(source: Path) -> None:
 
 def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
     defined = set(numbers.results(study(tmp_path / "runs")))
-    priced = priced_numbers.results(accounting(tmp_path / "sheets"))
-    defined |= {f"accounting/{name}" for name in priced}
+    sheets = accounting(tmp_path / "sheets")
+    defined |= {f"accounting/{name}" for name in priced_numbers.results(sheets)}
+    defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", policies.render(sheets)))
     defined |= set(say.results(study(tmp_path / "runs")))
     defined |= {f"say/accuracy/{part}" for part in say.SAID["accuracy"]}
     defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", contents.render({})))
@@ -204,6 +205,7 @@ def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
         used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}
         # a part of one experiment has its own numbers, and each says what was run
         own = {f"say/{source.stem}"}
+        own |= {f"say/{source.stem}/{part}" for part in say.SAID.get(source.stem, {})}
         own |= {name for name in used if re.fullmatch(r"say/[a-z-]+/(setup|outcomes)", name)}
         own |= {name for name in used if name.startswith(("theory/", "claims/"))}
         assert used <= defined | own, source.name
