@@ -32,9 +32,12 @@ from gradcost.tables import (
     hyperparameters,
     learning_rates,
     numbers,
+    paper_accuracies,
+    paper_settings,
     provenance,
     related_work,
     say,
+    settings,
     variance_reductions,
 )
 from gradcost.tables.accounting import bounds, computation, memory_breakdown, policies, shape
@@ -61,7 +64,8 @@ def lay_out(data: Tidy, root: Path) -> Path:
         "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
         "numbers": numbers, "provenance": provenance, "variance-reductions": variance_reductions,
         "accuracy-variance": accuracy_variance,
-        "related-work": related_work, "say": say,
+        "related-work": related_work, "say": say, "paper-settings": paper_settings,
+        "paper-accuracies": paper_accuracies,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -76,6 +80,7 @@ def lay_out(data: Tidy, root: Path) -> Path:
     (out / "learning-rates.tex").write_text(learning_rates.render(root / "screening.csv"))
     text = contents.render({"accuracy": "../../results/demo/experiments/accuracy/manifest.json"})
     (root / "demo" / "contents.tex").write_text(text)
+    (root / "demo" / "settings.tex").write_text(settings.write([data]))
     return root / "demo"
 
 
@@ -118,7 +123,11 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
         assert done.returncode == 0, done.stdout[-3000:]
     pdf = tmp_path / "one" / "report.pdf"
     assert pdf.read_bytes() == (tmp_path / "two" / "report.pdf").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["accuracy", "contents.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "accuracy",
+        "contents.tex",
+        "settings.tex",
+    ]
     log = (tmp_path / "one" / "report.log").read_text(errors="replace")
     assert "Overfull" not in log
     assert "undefined" not in log

@@ -70,7 +70,7 @@ def width_depth(data: Tidy) -> str:
         + f", and most on {phrases.place(data, most)}, with {latex.significant(shares[most], 2)} "
         "times."
     )
-    found = {}
+    found: dict[str, Summary | None] = {}
     first, last = data.columns[0], data.columns[-1]
     for row in data.trained:
         other = references.bp(data, row)
@@ -231,7 +231,7 @@ def _told(found: Mapping[str, Summary | None], more: str, less: str, show: Show)
     if level:
         of = len(level) + len(apart[1]) + len(apart[-1])
         count = "any" if len(level) == of else f"{len(level)}"
-        parts.append(f"is not told apart for {count} of {of} ({_between(level, show)})")
+        parts.append(f"is not told apart from it for {count} of {of} ({_between(level, show)})")
     if alone:
         parts.append(f"has no interval for {alone}, of a single seed")
     return latex.listing(parts)
