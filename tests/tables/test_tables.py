@@ -142,7 +142,7 @@ def test_cells_of_fewer_seeds_than_usual_say_so(data: Tidy) -> None:
     runs = data.runs
     left_out = (runs["method"] == "zo-vanilla") & (runs["task"] == "r8-4") & (runs["seed"] == 2)
     text = accuracy.render(Tidy(runs[~left_out], data.history, data.presentation))
-    assert "Reuters topics ($n=3$)" in text
+    assert "Reuters topics ($n=3$ unless said)" in text
     assert text.count("($n=2$)") == 1
     assert "($n=2$)" in line_of(text, "ZO-Vanilla")[1]
 

@@ -61,7 +61,9 @@ def _block(data: Tidy, columns: list[Column]) -> str:
     theirs = list(dict.fromkeys(c.paper for c in columns if c.paper))
     models = list(dict.fromkeys(paper.model(name) for name in theirs))
     n = seeds(data)
-    shown = f" ($n={n}$)" if n is not None else ""
+    known = [compare.accuracy(data, column, row) for column in columns for row in data.rows]
+    unless = " unless said" if any(one and one.n != n for one in known) else ""
+    shown = f" ($n={n}${unless})" if n is not None else ""
     widths = [_width(data, column) for column in columns]
     first = [
         rf"\multicolumn{{{width}}}{{c}}{{{latex.escape(c.label)}{shown}}}"

@@ -33,12 +33,12 @@ def full_parameter(data: Tidy) -> str:
             if row.family != "bp" and (adapters := references.default(data, row)) is not None
         }
         return _sentences(
-            f"{what}, against that with adapters, {told}"
+            f"{what}, against that with adapters, {words}"
             for found, what, more, less in (
                 (against, "the accuracy with all parameters", "higher", "lower"),
                 (distances, "its distance to that of backpropagation", "wider", "narrower"),
             )
-            if (told := _told(found, f"is {more} for", f"is {less} for", _size))
+            if (words := told(found, f"is {more} for", f"is {less} for", size))
         )
 
     return phrases.joined(phrases.each(data, say), _in_place(data))
@@ -77,12 +77,12 @@ def width_depth(data: Tidy) -> str:
         if row.family != "bp" and other is not None:
             growth = model_size.gap_growth(data, first, last, row, other)
             found[latex.escape(row.label)] = _negative(growth)
-    told = _told(found, "is wider for", "is narrower for", _size)
-    if not told:
+    words = told(found, "is wider for", "is narrower for", size)
+    if not words:
         return text
     return (
         f"{text} The distance to the accuracy of backpropagation, on {phrases.place(data, last)} "
-        f"against {phrases.place(data, first)}, {told}."
+        f"against {phrases.place(data, first)}, {words}."
     )
 
 
@@ -106,20 +106,20 @@ def optimisers(data: Tidy) -> str:
                     *(histories.largest_slope(data, column, one) for one in (row, other))
                 )
         parts = [
-            (against_sgd, "the accuracy, against that under SGD,", "higher", "lower", _size),
+            (against_sgd, "the accuracy, against that under SGD,", "higher", "lower", size),
             (slopes, "the largest slope of a run, in that under SGD,", "larger", "smaller", _ratio),
             (
                 against_plain,
                 "the accuracy of a stabilised estimate, against the plain one,",
                 "higher",
                 "lower",
-                _size,
+                size,
             ),
         ]
         return _sentences(
-            f"{what} {told}"
+            f"{what} {words}"
             for found, what, more, less, show in parts
-            if (told := _told(found, f"is {more} for", f"is {less} for", show))
+            if (words := told(found, f"is {more} for", f"is {less} for", show))
         )
 
     return phrases.each(data, say)
@@ -130,8 +130,8 @@ def structured_directions(data: Tidy) -> str:
 
     def say(column: Column) -> str:
         found = _differences(data, column, data.trained, references.default, _setting)
-        told = _told(found, "is higher for directions", "is lower for directions", _size)
-        return f"the accuracy, against that along normal directions, {told}." if told else ""
+        words = told(found, "is higher for directions", "is lower for directions", size)
+        return f"the accuracy, against that along normal directions, {words}." if words else ""
 
     return phrases.each(data, say)
 
@@ -209,7 +209,7 @@ def _differences(
     }
 
 
-def _told(found: Mapping[str, Summary | None], more: str, less: str, show: Show) -> str:
+def told(found: Mapping[str, Summary | None], more: str, less: str, show: Show) -> str:
     """What intervals tell apart, each by its size; how many they do not, and which."""
     apart: dict[int, list[str]] = {1: [], -1: []}
     level: list[Summary] = []
@@ -247,7 +247,8 @@ def _between(level: list[Summary], show: Show) -> str:
     return f"from {show(lowest)} to {show(highest)}, {n}"
 
 
-def _size(summary: Summary) -> str:
+def size(summary: Summary) -> str:
+    """A difference in points with its interval."""
     return f"{latex.signed(summary.mean)} points {latex.interval(summary)}"
 
 

@@ -15,7 +15,7 @@ from gradcost.results.tidy import Row, Tidy
 from gradcost.tables import hyperparameters, latex
 from gradcost.tables.hyperparameters import COLUMNS, WIDTH
 
-MOST = 3 * latex.LINES // 4  # lines of a part, headings apart: they take space besides
+MOST = latex.LINES // 2  # lines of a part: parts do not break, and large ones leave gaps
 HEADER = [hyperparameters.HEADER[0].replace("Method", "Method and setting")]
 
 
