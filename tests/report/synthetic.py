@@ -14,7 +14,7 @@ from gradcost.figures.save import save
 from gradcost.results import screening
 from gradcost.results.claims.ledger import KINDS, VERDICTS, Entry, Finding, Ledger
 from gradcost.study.config import modules_of
-from gradcost.tables import contents, learning_rates
+from gradcost.tables import contents, learning_rates, settings
 from tests.results.synthetic import study
 from tests.results.synthetic_accounting import accounting
 from tests.results.synthetic_theory import theory
@@ -43,10 +43,12 @@ def lay_out(root: Path, grids: dict[str, dict[str, Any]]) -> Path:
         shutil.copy(source, root)
     folder = root / "demo"
     records = {}
+    experiments = []
     for name, grid in grids.items():
         data = study(root / "data" / name, **grid)
         data = replace(data, presentation={**data.presentation, "experiment": name})
         _artefacts(data, folder / name, _EXPERIMENTS[name])
+        experiments.append(data)
         records[name] = f"../../results/demo/experiments/{name}/manifest.json"
         if name == "accuracy":
             screening.choose(data).to_csv(root / "screening.csv", index=False)
@@ -61,6 +63,7 @@ def lay_out(root: Path, grids: dict[str, dict[str, Any]]) -> Path:
     _artefacts(_ledger(), folder / "claims", {"tables": modules_of("tables", "claims")}, "claims.")
     records["claims"] = "../../results/demo/claims.json"
     (folder / "contents.tex").write_text(contents.render(records))
+    (folder / "settings.tex").write_text(settings.write(experiments))
     return folder
 
 

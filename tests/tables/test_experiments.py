@@ -9,10 +9,12 @@ from types import ModuleType
 import pytest
 
 from gradcost.results import paper
-from gradcost.results.tidy import Tidy
+from gradcost.results.statistics import Summary
+from gradcost.results.tidy import Column, Tidy
 from gradcost.tables import (
     accumulation,
     accuracy_variance,
+    answers,
     convergence_cost,
     direction_variance,
     encoders,
@@ -22,9 +24,12 @@ from gradcost.tables import (
     lora_rank,
     model_size,
     optimizers,
+    paper_accuracies,
+    paper_settings,
     perturbation_budget,
     perturbations,
     say,
+    settings,
     signzo,
     svrg,
     width_depth,
@@ -176,7 +181,7 @@ def test_models_stand_under_each_other(made: dict[str, Tidy]) -> None:
         r"60.2\,\textpm\,4.1", r"62.2\,\textpm\,4.1",
     ]  # fmt: skip
     assert [cells[5] for cells in lines(text, "FMAD-Vanilla")] == [
-        "$-0.74$ to $-1.66$", "$-6.76$ to $-7.62$",
+        "$-0.74$ to $-1.66$ (BERT Base)", "$-6.76$ to $-7.62$ (RoBERTa Base)",
     ]  # fmt: skip
     assert line(text, "BP-Vanilla")[4:6] == ["---", "---"]
     assert encoders.say(made["encoders"]).startswith("On BERT and RoBERTa, against BP-Vanilla, ")
@@ -243,7 +248,7 @@ def test_some_seeds_that_failed_are_counted_below(made: dict[str, Tidy]) -> None
         "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 44 GiB",
     )
     text = lora_rank.render(data)
-    assert line(text, "ZO-Vanilla")[1:4] == [r"62.0\,\textpm\,---", "---", "1 of 3"]
+    assert line(text, "ZO-Vanilla")[1:4] == ["62.0", "---", "1 of 3"]
     assert "& \\multicolumn{9}{l}{2 of 3 out-of-memory (CUDA out of memory)}" in text
 
 
@@ -310,7 +315,7 @@ def test_svrgs_components_are_those_of_its_history(made: dict[str, Tidy]) -> Non
 
 def test_one_seed_of_the_largest_model(made: dict[str, Tidy]) -> None:
     text = perturbation_budget.render(made["perturbation-budget"])
-    assert line(text, r"\quad n = 50")[1:5] == [r"72.0\,\textpm\,---", "---", "1", "$+12.0$"]
+    assert line(text, r"\quad n = 50")[1:5] == ["72.0", "---", "1", "$+12.0$"]
     assert line(text, r"\quad n = 50")[-2:] == ["75.5", r"6\,500"]
     assert line(text, "ZO-Vanilla")[-2:] == ["71.0", r"5\,000"]
     assert "a single seed gives no interval for ZO-Multiple ($+9.0$)" in perturbation_budget.say(
@@ -358,3 +363,64 @@ def test_computation_until_plateau_and_target(made: dict[str, Tidy]) -> None:
     assert line(text, "ZO-Vanilla")[5:8] == ["0/3", "---", "---"]
     assert "No Finetuning" not in text
     assert "[1.5, 3.1] for ZO-Vanilla" in convergence_cost.say(made["convergence-cost"])
+
+
+def test_other_encoders_stand_beside_those_of_their_family_in_the_order_of_size(
+    made: dict[str, Tidy],
+) -> None:
+    data = made["encoders"]
+    names = ["little-bert", "big-bert", "little-roberta", "big-roberta"]
+    columns = [Column(name, "r8-4", name, name, None) for name in names]
+    four = Tidy(data.runs, data.history, data.presentation)
+    four.__dict__["columns"] = columns
+    theirs = [encoders.stands_for(four, column) for column in columns]
+    assert theirs == list(encoders.PAPER)
+    four.__dict__["columns"] = columns[1:]  # of one BERT alone no one knows which it is
+    assert [encoders.stands_for(four, column) for column in columns[1:]] == [None, *theirs[2:]]
+
+
+def test_an_answer_counts_what_intervals_tell_apart(made: dict[str, Tidy]) -> None:
+    found = {
+        "A": Summary(6.0, 1.0, 2.0, 3),
+        "B": Summary(-4.0, 1.0, 5.0, 3),
+        "C": Summary(1.0, 1.0, 5.0, 3),
+        "D": Summary(9.0, None, None, 1),
+        "E": None,
+    }
+    assert answers.told(found, "is higher for", "is lower for", answers.size) == (
+        "is higher for A ($+6.0$ points [$+4.0$, $+8.0$], $n=3$), is not told apart from it for "
+        "2 of 3 (from $-4.0$ points [$-9.0$, $+1.0$] to $+1.0$ points [$-4.0$, $+6.0$], $n=3$) and "
+        "has no interval for 1, of a single seed"
+    )
+    text = answers.full_parameter(made["full-parameter"])
+    assert text.startswith("On Reuters topics, the accuracy with all parameters, against that ")
+
+
+def test_only_what_is_set_otherwise_is_listed(one: Tidy, made: dict[str, Tidy]) -> None:
+    assert settings.write([one, one]).count(r"\begin{tabular}") == 1  # settings of its own
+    default = experiments.part(one, "again", "setting == 'default'")
+    assert settings.write([default, default]) == "No experiment sets anything otherwise.\n"
+    faster = Tidy(default.runs.copy(), default.history, default.presentation)
+    faster.runs.loc[faster.runs["method"] == "zo-vanilla", "learning_rate"] = 0.5
+    assert line(settings.write([default, faster]), "ZO-Vanilla")[2] == r"$5\cdot10^{-1}$"
+
+
+def test_every_cell_of_the_papers_table_stands_somewhere(one: Tidy) -> None:
+    rest = paper_accuracies.render(one)
+    assert "AGNews" in rest  # of methods that are not run
+    assert line(rest, "FMAD-Sparse")[1:3] == ["70.4 ($-23.8$)", "56.9 ($-29.4$)"]
+    assert line(rest, "FMAD-Vanilla")[1:3] == ["", "60.7 ($-27.6$)"]
+
+
+def test_the_papers_hyperparameters_stand_beside_ours(one: Tidy) -> None:
+    found = lines(paper_settings.render(one), "AGNews")
+    assert [cells[1:5] for cells in found] == [
+        ["AdamW", "$10^{-3}$", "8", "---"],
+        ["AdamW", "$10^{-3}$", "40", "---"],
+        ["AdamW", "$10^{-4}$", "40", "$10^{-3}$"],
+        ["AdamW", "$10^{-3}$", "40", "---"],
+    ]
+    assert [cells[6] for cells in found] == [
+        "BP-Vanilla", "BP-Checkpointing", "ZO-Vanilla", "FMAD-Vanilla",
+    ]  # fmt: skip
+    assert lines(paper_settings.render(one), "MMLU")[0][1] == "SGD, Nesterov momentum 0.9"

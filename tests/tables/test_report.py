@@ -32,12 +32,15 @@ from gradcost.tables import (
     hyperparameters,
     learning_rates,
     numbers,
+    paper_accuracies,
+    paper_settings,
     provenance,
     related_work,
     say,
+    settings,
     variance_reductions,
 )
-from gradcost.tables.accounting import bounds, computation, memory_breakdown, shape
+from gradcost.tables.accounting import bounds, computation, memory_breakdown, policies, shape
 from gradcost.tables.accounting import numbers as priced_numbers
 from tests.results.synthetic import FAILURES, study
 from tests.results.synthetic_accounting import accounting, sheet, step
@@ -61,7 +64,8 @@ def lay_out(data: Tidy, root: Path) -> Path:
         "accuracy": accuracy, "cost": cost, "hyperparameters": hyperparameters,
         "numbers": numbers, "provenance": provenance, "variance-reductions": variance_reductions,
         "accuracy-variance": accuracy_variance,
-        "related-work": related_work, "say": say,
+        "related-work": related_work, "say": say, "paper-settings": paper_settings,
+        "paper-accuracies": paper_accuracies,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -76,6 +80,7 @@ def lay_out(data: Tidy, root: Path) -> Path:
     (out / "learning-rates.tex").write_text(learning_rates.render(root / "screening.csv"))
     text = contents.render({"accuracy": "../../results/demo/experiments/accuracy/manifest.json"})
     (root / "demo" / "contents.tex").write_text(text)
+    (root / "demo" / "settings.tex").write_text(settings.write([data]))
     return root / "demo"
 
 
@@ -85,7 +90,7 @@ def add_prices(data: Accounting, folder: Path) -> None:
     out.mkdir()
     tables = {
         "computation": computation, "memory-breakdown": memory_breakdown, "bounds": bounds,
-        "numbers": priced_numbers, "shape": shape,
+        "numbers": priced_numbers, "shape": shape, "policies": policies,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -118,7 +123,11 @@ def test_the_report_compiles_to_the_same_bytes_and_holds_the_numbers(tmp_path: P
         assert done.returncode == 0, done.stdout[-3000:]
     pdf = tmp_path / "one" / "report.pdf"
     assert pdf.read_bytes() == (tmp_path / "two" / "report.pdf").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["accuracy", "contents.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "accuracy",
+        "contents.tex",
+        "settings.tex",
+    ]
     log = (tmp_path / "one" / "report.log").read_text(errors="replace")
     assert "Overfull" not in log
     assert "undefined" not in log
@@ -195,8 +204,9 @@ def test_no_number_is_typed_into_the_prose(source: Path) -> None:
 
 def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
     defined = set(numbers.results(study(tmp_path / "runs")))
-    priced = priced_numbers.results(accounting(tmp_path / "sheets"))
-    defined |= {f"accounting/{name}" for name in priced}
+    sheets = accounting(tmp_path / "sheets")
+    defined |= {f"accounting/{name}" for name in priced_numbers.results(sheets)}
+    defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", policies.render(sheets)))
     defined |= set(say.results(study(tmp_path / "runs")))
     defined |= {f"say/{name}/{part}" for name, parts in say.SAID.items() for part in parts}
     defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", contents.render({})))
@@ -204,6 +214,7 @@ def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
         used = set(re.findall(r"\\result\{([^{}#]+)\}", source.read_text())) - {"name"}
         # a part of one experiment has its own numbers, and each says what was run
         own = {f"say/{source.stem}"}
+        own |= {f"say/{source.stem}/{part}" for part in say.SAID.get(source.stem, {})}
         own |= {name for name in used if re.fullmatch(r"say/[a-z-]+/(setup|outcomes)", name)}
         own |= {name for name in used if name.startswith(("theory/", "claims/"))}
         assert used <= defined | own, source.name

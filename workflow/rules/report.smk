@@ -17,10 +17,30 @@ rule contents:
         "python -m gradcost contents --plan {params.plan} --out {output} > {log} 2>&1"
 
 
+rule settings:
+    input:
+        pipeline.manifests,
+    output:
+        f"{REPORTS}/settings.tex",
+    log:
+        f"{LOGS}/settings.log",
+    localrule: True
+    conda:
+        "../../envs/gradcost.yaml"
+    params:
+        plan=pipeline.settings_plan(),
+        data=lambda wildcards, input: [f"--data {path}" for path in input],
+    message:
+        "Writing the table of what experiments set otherwise"
+    shell:
+        "python -m gradcost settings --plan {params.plan} {params.data} --out {output} > {log} 2>&1"
+
+
 rule report:
     input:
         tex=["reports/report.tex", *sorted(glob.glob("reports/parts/*.tex"))],
         contents=rules.contents.output,
+        settings=rules.settings.output,
         scale=[path for path in [f"reports/{pipeline.study.scale}.tex"] if os.path.exists(path)],
         artefacts=[pipeline.artefacts(experiment) for experiment in pipeline.standing],
         accounting=pipeline.accounting_artefacts,

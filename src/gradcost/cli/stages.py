@@ -257,6 +257,18 @@ def table(plan: PlanFile, data: Data, out: Out) -> None:
     write_atomic(out, lambda path: path.write_text(text))
 
 
+@app.command(rich_help_panel=STAGES)
+def settings(plan: PlanFile, data: Data, out: Out) -> None:
+    """Write what the experiments of a report set otherwise than the first of them."""
+    _verified(plan)
+    from gradcost.results.tidy import Tidy
+    from gradcost.study.files import write_atomic
+    from gradcost.tables import settings
+
+    text = settings.write([Tidy.load(manifest.parent) for manifest in data])
+    write_atomic(out, lambda path: path.write_text(text))
+
+
 def _loaded(data: list[Path]) -> Any:
     """What a table or figure is made of, by what its files are."""
     from gradcost.results import theory

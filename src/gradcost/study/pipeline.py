@@ -215,6 +215,15 @@ class Pipeline:
         }
         return self._plan("results", ["gradcost.tables.contents"], records=records)
 
+    def settings_plan(self) -> str:
+        """The plan of the table of what experiments set otherwise than the first."""
+        return self._plan("results", ["gradcost.tables.settings"])
+
+    @property
+    def manifests(self) -> list[str]:
+        """The tidy tables of the experiments of the report, in its order."""
+        return [f"{self.results}/experiments/{name}/manifest.json" for name in self.standing]
+
     @property
     def _parts(self) -> dict[str, str]:
         """Parts of the report that are of no experiment, and what they are made from."""
@@ -282,8 +291,7 @@ class Pipeline:
     @property
     def evidence(self) -> list[str]:
         """What claims are judged on."""
-        places = [f"{self.results}/experiments/{name}/manifest.json" for name in self.standing]
-        return [*places, *self.sheets, self.theory]
+        return [*self.manifests, *self.sheets, self.theory]
 
     def claims_plan(self) -> str:
         """The plan of judging the claims; the paper's numbers are part of it."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from gradcost.results import compare, paper
 from gradcost.results.tidy import Column, Row, Tidy
-from gradcost.tables import latex
+from gradcost.tables import latex, paper_accuracies
 
 WIDTH = 4  # columns of tasks side by side; more go below
 # The rest of MMLU's public scorer asks the model's logits, and a text does not tell them.
@@ -15,7 +15,6 @@ NOTE = (
     "anywhere in the text. That of MMLU also counts what has the letter that the model itself "
     "finds likeliest; that half is left out here."
 )
-DEFAULT_PAPER = ("agnews", "boolq")  # the paper's classification tasks, if none is configured
 
 
 def render(data: Tidy) -> str:
@@ -58,27 +57,29 @@ def failures(data: Tidy, column: Column, row: Row) -> str:
 
 def _block(data: Tidy, columns: list[Column]) -> str:
     reference = compare.reference(data)
-    theirs = list(dict.fromkeys(c.paper for c in columns if c.paper)) or list(DEFAULT_PAPER)
-    # the paper's other classification task stays in sight beside a single one
-    if len(columns) == len(data.columns) and set(theirs) < set(DEFAULT_PAPER):
-        theirs = list(DEFAULT_PAPER)
+    # those that a task stands for; the others are in a table of their own
+    theirs = list(dict.fromkeys(c.paper for c in columns if c.paper))
     models = list(dict.fromkeys(paper.model(name) for name in theirs))
     n = seeds(data)
-    shown = f" ($n={n}$)" if n is not None else ""
+    known = [compare.accuracy(data, column, row) for column in columns for row in data.rows]
+    unless = " unless said" if any(one and one.n != n for one in known) else ""
+    shown = f" ($n={n}${unless})" if n is not None else ""
     widths = [_width(data, column) for column in columns]
     first = [
         rf"\multicolumn{{{width}}}{{c}}{{{latex.escape(c.label)}{shown}}}"
         for c, width in zip(columns, widths, strict=True)
     ]
-    named = latex.escape(latex.listing(models))
-    first.append(rf"\multicolumn{{{len(theirs)}}}{{c@{{}}}}{{\shortstack{{Paper,\\{named}}}}}")
+    if theirs:
+        named = rf"\shortstack{{Paper,\\{latex.escape(latex.listing(models))}}}"
+        first.append(rf"\multicolumn{{{len(theirs)}}}{{c@{{}}}}{{{named}}}")
     rules, second, last = [], ["Method"], 1
     for width in widths:
         rules.append(rf"\cmidrule(lr){{{last + 1}-{last + width}}}")
         lenient = ["as published"] * (width - 2)
         second += ["accuracy [\\%] (sd)", *lenient, f"$-$ {latex.escape(reference.label)}"]
         last += width
-    rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
+    if theirs:
+        rules.append(rf"\cmidrule(l){{{last + 1}-{last + len(theirs)}}}")
     second += [paper.DATASETS[name] for name in theirs]
     lines: list[list[str]] = []
     for row in data.rows:
@@ -88,7 +89,7 @@ def _block(data: Tidy, columns: list[Column]) -> str:
             lenient = [_lenient(data, column, row)] * (width - 2)
             cells += [text, *lenient, difference]
         for name in theirs:
-            cells.append(latex.number(paper.accuracy(row.method, name)))
+            cells.append(paper_accuracies.accuracy(row.method, name))
         lines.append(cells)
     body = latex.grouped(lines, [row.family for row in data.rows])
     cells = ["Majority class"]

@@ -47,14 +47,10 @@ def _block(data: Tidy, columns: Sequence[Column]) -> str:
     entries: list[tuple[Column, grid.Entry]] = []
     for column in columns:
         over = latex.escape(column.label)
-        for head, cell in (
-            ("$n$", grid.seeds),
-            ("sd", _deviation),
-            ("var.", _variance),
-            ("steady", _steady),
-            ("paper", _published),
-        ):
-            entries.append((column, grid.Entry(head, cell, over)))
+        cells = [("$n$", grid.seeds), ("sd", _deviation), ("var.", _variance), ("steady", _steady)]
+        if column.paper:
+            cells.append((f"paper, {paper.DATASETS[column.paper]}", _published))
+        entries += [(column, grid.Entry(head, cell, over)) for head, cell in cells]
     width, lines, groups = 1 + len(entries), [], []
     for row in data.rows:
         line = [latex.escape(row.label), *(entry.cell(data, c, row) for c, entry in entries)]

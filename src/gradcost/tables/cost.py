@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradcost.results import compare
 from gradcost.results.tidy import Column, Row, Tidy
-from gradcost.tables import latex
+from gradcost.tables import grid, latex
 
 HEADER = [
     r" & trainable & \multicolumn{2}{c}{FLOPs of a} & step / & \multicolumn{2}{c}{memory [MB]}"
@@ -26,11 +26,10 @@ def render(data: Tidy) -> str:
 
 def _part(data: Tidy, columns: Sequence[Column]) -> str:
     body: list[list[str] | str] = []
+    title = grid.aimed(data)
     for column in columns:
         goal = compare.target(data, column)
-        aim = "no target" if goal is None else rf"target {goal:.0f}\,\% on validation"
-        text = f"{latex.escape(column.label)}, {aim}"
-        body.append(latex.heading(text, 12, first=not body))
+        body.append(latex.heading(title(column), 12, first=not body))
         lines = [_line(data, column, row, goal) for row in data.trained]
         body += latex.grouped(lines, [row.family for row in data.trained])
     return latex.tabular("@{}lrrrrrrrcrrr@{}", HEADER, body)

@@ -23,7 +23,7 @@ def render(data: Tidy) -> str:
         grid.paper(_change, show=latex.signed),
         *grid.times(data),
     ]
-    return grid.table(data, entries)
+    return grid.table(data, entries, title=grid.aimed(data))
 
 
 def say(data: Tidy) -> str:

@@ -248,6 +248,17 @@ def times(data: Tidy) -> tuple[Entry, Entry]:
     return time_to_plateau(data), spent("target", to_target(data), seconds, "seconds to")
 
 
+def aimed(data: Tidy) -> Callable[[Column], str]:
+    """What stands above a model and task where a column tells the time to the common target."""
+
+    def title(column: Column) -> str:
+        goal = compare.target(data, column)
+        aim = "no target" if goal is None else rf"target {goal:.0f}\,\% on validation"
+        return f"{latex.escape(column.label)}, {aim}"
+
+    return title
+
+
 def paper(
     value: Callable[[Row], float | None],
     head: str = "paper",

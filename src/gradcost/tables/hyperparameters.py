@@ -33,7 +33,7 @@ def _part(data: Tidy, columns: Sequence[Column]) -> str:
         lines = []
         for row in data.rows:
             cell = data.cell(column, row)
-            lines.append([latex.escape(row.label), *_settings(cell[cell["spec"].notna()])])
+            lines.append([latex.escape(row.label), *settings(cell[cell["spec"].notna()])])
         body += latex.grouped(lines, [row.family for row in data.rows])
     return latex.tabular(COLUMNS, HEADER, body)
 
@@ -92,7 +92,8 @@ def _of_estimator(settings: dict[str, Any]) -> Iterator[str]:
         yield "normalised"
 
 
-def _settings(runs: pd.DataFrame) -> list[str]:
+def settings(runs: pd.DataFrame) -> list[str]:
+    """The cells of `HEADER` beside the method, of runs that have a record; `no run` of none."""
     if runs.empty:
         return ["no run", *[latex.DASH] * (WIDTH - 3), ""]
     others = _joined(latex.escape(particulars(run)) for _, run in runs.iterrows())

@@ -91,11 +91,11 @@ def scaled(value: float | None, unit: str) -> str:
 
 
 def plus_minus(summary: Summary | None) -> str:
-    """Mean and half width of the interval; of a single seed the mean alone, with a dash."""
+    """Mean and half width of the interval; of a single seed the mean alone."""
     if summary is None:
         return DASH
     if summary.half_width is None:
-        return rf"{number(summary.mean)}\,\textpm\,{DASH}"
+        return number(summary.mean)
     return rf"{number(summary.mean)}\,\textpm\,{number(summary.half_width)}"
 
 

@@ -33,7 +33,7 @@ def render(data: Tidy) -> str:
         grid.MEMORY,
         *grid.times(data),
     ]
-    return grid.table(data, entries)
+    return grid.table(data, entries, title=grid.aimed(data))
 
 
 def say(data: Tidy) -> str:

@@ -21,7 +21,7 @@ def render(data: Tidy) -> str:
         grid.paper(lambda row: _published(row, "accuracy"), "acc.", over="paper"),
         grid.paper(lambda row: _published(row, "convergence-time"), "min", latex.count, "paper"),
     ]
-    return grid.table(data, entries)
+    return grid.table(data, entries, title=grid.aimed(data))
 
 
 def say(data: Tidy) -> str:

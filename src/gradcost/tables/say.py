@@ -12,6 +12,7 @@ from gradcost.results.tidy import Tidy
 from gradcost.tables import (
     accumulation,
     accuracy_variance,
+    answers,
     audit,
     convergence_cost,
     direction_distributions,
@@ -47,10 +48,14 @@ SAID: dict[str, dict[str, Callable[[Tidy], str]]] = {
     "direction-distributions": {"": direction_distributions.say},
     "perturbation-budget": {"": perturbation_budget.say},
     "audit": {"": audit.say, "methods": audit.methods},
-    "full-parameter": {"": full_parameter.say},
-    "width-depth": {"": width_depth.say},
-    "forward-optimizers": {"": forward_optimizers.say},
-    "structured-directions": {"": structured_directions.say},
+    "full-parameter": {"": full_parameter.say, "answer": answers.full_parameter},
+    "width-depth": {"": width_depth.say, "answer": answers.width_depth},
+    "forward-optimizers": {"": forward_optimizers.say, "answer": answers.optimisers},
+    "structured-directions": {
+        "": structured_directions.say,
+        "answer": answers.structured_directions,
+    },
+    "checkpointing": {"answer": answers.checkpointing},
 }
 NOTHING = "No two of its methods and settings can be compared."
 

@@ -17,7 +17,7 @@ def render(data: Tidy) -> str:
         *grid.STEP,
         *grid.times(data),
     ]
-    return grid.table(data, entries)
+    return grid.table(data, entries, title=grid.aimed(data))
 
 
 def say(data: Tidy) -> str:
