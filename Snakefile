@@ -89,13 +89,12 @@ elif notice := at_work.notice(RESULTS):
 
 onstart:
     on_slurm = workflow.executor_plugin.name == "slurm"
-    asks = workflow.resource_settings.overwrite_resources.get("train", {})
-    if on_slurm and (
-        problem := at_work.problem_with_slurm(
-            asks.get("slurm_partition"), pipeline.study.cluster.max_hours
-        )
-    ):
-        raise WorkflowError(problem)
+    if on_slurm:
+        asked = [job.resources for job in workflow.dag.needrun_jobs() if job.name == "train"]
+        partition = asked[0].get("slurm_partition") if asked else None
+        hours = pipeline.study.cluster.max_hours
+        if problem := at_work.problem_with_slurm(partition, hours):
+            raise WorkflowError(problem)
     try:
         at_work.begin(RESULTS)
     except at_work.Refused as error:

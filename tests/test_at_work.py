@@ -128,14 +128,14 @@ def test_a_partition_where_runs_would_wait_for_ever_is_named(folder, monkeypatch
     program.write_text(f"#!/bin/sh\nprintf '%s\\n' {limits}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    said = at_work.problem_with_slurm("'gpu'", 72)
+    said = at_work.problem_with_slurm("gpu", 72)
     assert (said is None) == (told is None)
     assert told is None or told in said
 
 
 def test_an_environment_whose_path_has_a_space_is_named(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/my files/.venv/bin/python")
-    assert "has a space" in at_work.problem_with_slurm("'gpu'", 72)
+    assert "has a space" in at_work.problem_with_slurm("gpu", 72)
 
 
 @pytest.fixture

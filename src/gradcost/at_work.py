@@ -110,11 +110,11 @@ def _pass_on(read: int) -> None:
                     child.send_signal(signal.SIGTERM)
 
 
-def problem_with_slurm(partition: object, hours: int) -> str | None:
+def problem_with_slurm(partition: str | None, hours: int) -> str | None:
     """Why no job could run as it is asked for, which Slurm itself would not say.
 
     Args:
-        partition: of the runs, as the profile has it; quotes and all.
+        partition: of the runs; None if there are none, or it is Slurm's default.
         hours: the most that a run asks for.
     """
     if " " in sys.executable:
@@ -122,17 +122,18 @@ def problem_with_slurm(partition: object, hours: int) -> str | None:
             f"{sys.executable} has a space in its path, which jobs of Slurm do not survive: move "
             "the project, or its environment, to a path without."
         )
-    name = str(getattr(partition, "value", partition) or "").strip("'\"")
-    command = ["sinfo", "--noheader", "--format=%l", f"--partition={name}"]
+    if not partition:
+        return None
+    command = ["sinfo", "--noheader", "--format=%l", f"--partition={partition}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
     limits = [limit for line in done.stdout.split() if (limit := _hours(line)) is not None]
-    if not name or done.returncode or not limits or hours <= max(limits):
+    if done.returncode or not limits or hours <= max(limits):
         return None
     return (
-        f"the partition {name} lets a job run for {max(limits):g} hours, and runs may ask for "
+        f"the partition {partition} lets a job run for {max(limits):g} hours, and runs may ask for "
         f"{hours}: such a job would wait for ever. Set `cluster: max_hours: {int(max(limits))}` "
         "in your configuration; runs that take longer go on in further attempts."
     )

@@ -90,16 +90,22 @@ def _gap(data: Tidy, column: Column) -> str:
 def gap_in_short(data: Tidy) -> str:
     """The same for an abstract: of many tasks how far the difference reaches, and its intervals."""
     reference = compare.reference(data)
-    if len(data.columns) <= FEW or reference.family != "bp":
+    if reference.family != "bp":
         return gap(data)
-    found = []
+    found, each = [], []
     for column in data.columns:
         rival = compare.best(data, column, families=("fmad", "zo"))
         summary = compare.difference(data, column, reference, rival) if rival else None
-        if summary is not None:
+        if rival is not None and summary is not None:
             found.append(summary)
+            each.append(f"{_difference(summary)} on {_name(column)} ({_label(rival)})")
     if not found:
         return gap(data)
+    if len(data.columns) <= FEW:
+        return (
+            f"{_label(reference)} minus the most accurate method without backpropagation is "
+            f"{latex.listing(each)}."
+        )
     means, signs = [one.mean for one in found], [one.sign for one in found]
     counts = [
         f"{words} {signs.count(sign)}"
@@ -120,6 +126,18 @@ def gap_in_short(data: Tidy) -> str:
 
 def pairs_in_short(data: Tidy) -> str:
     """How many runs of forward mode and zeroth order along the same directions end alike."""
+    found = [compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)]
+    n = sum(one.n for one in found)
+    if not n:
+        return "No FMAD run has a completed ZO partner here."
+    return (
+        f"Along the same directions {sum(one.equal for one in found)} of {n} pairs of FMAD and ZO "
+        "runs end at exactly the same test accuracy."
+    )
+
+
+def pairs(data: Tidy) -> str:
+    """The same, and which strategies differ."""
     found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
     n = sum(one.n for one in found.values())
     if not n:
@@ -127,16 +145,10 @@ def pairs_in_short(data: Tidy) -> str:
     all_in_all = compare.Equality(
         sum(one.equal for one in found.values()), n, max(one.largest for one in found.values())
     )
-    return (
+    text = (
         f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
         f"draws, {_equality(all_in_all)}"
     )
-
-
-def pairs(data: Tidy) -> str:
-    """The same, and which strategies differ."""
-    found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
-    text = pairs_in_short(data)
     apart = [_strategy(pair) for pair, one in found.items() if one.equal < one.n]
     return f"{text} Those that differ are of {latex.listing(apart)}." if apart else text
 

@@ -186,17 +186,14 @@ def in_short(data: Accounting) -> str:
     found = {one: data.step(PAPER_MODEL, one) for one in (REFERENCE, FORWARD, ZEROTH)}
     if any(step is None for step in found.values()):
         return ""
+    steps = [step for step in found.values() if step is not None]
     memory, flops = (
-        [
-            f"{latex.number(float(step[key]) / unit, digits)} ({_label(step)})"
-            for step in found.values()
-            if step is not None
-        ]
+        latex.listing([latex.number(float(step[key]) / unit, digits) for step in steps])
         for key, unit, digits in (("peak_bytes", GB, 1), ("step_flops", 1e12, 0))
     )
     return (
-        f"At the paper's scale a step takes {latex.listing(memory)}~GB, and at its least "
-        f"{latex.listing(flops)}~TFLOP: {zeros(data)}{PERCENT} of what PyTorch spends on FMAD "
+        f"At the paper's scale a step of {latex.listing([_label(step) for step in steps])} takes "
+        f"{memory}~GB and {flops}~TFLOP; {zeros(data)}{PERCENT} of what PyTorch spends on FMAD "
         "multiplies zeros."
     )
 

@@ -28,7 +28,7 @@ def verdicts(data: Theory) -> str:
 
 def in_short(data: Theory) -> str:
     """The same for an abstract."""
-    return verdicts(data).replace("statements", "statements of its theory", 1)
+    return verdicts(data).replace("statements", "statements of the theory", 1)
 
 
 def chance(data: Theory) -> str:
