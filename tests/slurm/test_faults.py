@@ -241,7 +241,7 @@ def test_whomever_slurm_asks_to_stop_the_run_does_so_with_a_checkpoint(study, un
     """
     study.seconds = "3600"
     process = study.start()
-    study.cluster.wait(lambda: "step 300/" in logs(study), 180)
+    study.cluster.wait(lambda: "step 0/" in logs(study), 180)
     claims = (study.folder / "results/faulty/checkpoints").glob("*.claim")
     signed = (re.match(r"process (\d+) on ", path.read_text()) for path in claims)
     trainer = psutil.Process(next(int(match[1]) for match in signed if match))
