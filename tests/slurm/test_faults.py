@@ -54,6 +54,7 @@ experiments:
 """
 RUNS = ("bp-vanilla", "fmad-vanilla", "zo-vanilla")
 TARGET = "results/faulty/experiments/accuracy/manifest.json"
+CLAIM = r"process (\d+) on .*, Slurm job (\d+),"  # how a run's says whose it is
 
 
 @dataclass
@@ -126,9 +127,19 @@ class Study:
         for path in self.checkpoints():
             with contextlib.suppress(FileNotFoundError):
                 signed = path.with_suffix(".claim").read_text()
-                if match := re.match(r"process (\d+) on .*, Slurm job (\d+),", signed):
+                if match := re.match(CLAIM, signed):
                     found[match[2]] = int(match[1])
         return found
+
+    def begun(self) -> int | None:
+        """The process of a run that has told of its steps and has not ended, if there is one."""
+        for path in (self.folder / "results/faulty/checkpoints").glob("*.claim"):
+            if not (match := re.match(CLAIM, path.read_text())) or not self.state(match[2]):
+                continue
+            log = self.log_of(match[2])
+            if log.exists() and "step " in log.read_text() and "complete" not in log.read_text():
+                return int(match[1])
+        return None
 
     def finish(self, process: subprocess.Popen[bytes], seconds: float = 420) -> None:
         """Wait for Snakemake to succeed."""
@@ -241,10 +252,7 @@ def test_whomever_slurm_asks_to_stop_the_run_does_so_with_a_checkpoint(study, un
     """
     study.seconds = "3600"
     process = study.start()
-    study.cluster.wait(lambda: "step 0/" in logs(study), 180)
-    claims = (study.folder / "results/faulty/checkpoints").glob("*.claim")
-    signed = (re.match(r"process (\d+) on ", path.read_text()) for path in claims)
-    trainer = psutil.Process(next(int(match[1]) for match in signed if match))
+    trainer = psutil.Process(study.cluster.wait(lambda: study.begun(), 180))
     if whom == "group":
         os.killpg(os.getpgid(trainer.pid), signal.SIGTERM)
     else:
@@ -255,11 +263,6 @@ def test_whomever_slurm_asks_to_stop_the_run_does_so_with_a_checkpoint(study, un
     study.finish(process)
     whole(study, undisturbed)
     assert study.resumed() >= 1
-
-
-def logs(study: Study) -> str:
-    """What all runs have said."""
-    return "".join(path.read_text() for path in (study.folder / "logs/faulty/train").rglob("*.log"))
 
 
 def test_a_job_reaches_its_time_limit(study, undisturbed):
