@@ -315,7 +315,8 @@ def test_sentences_say_what_the_data_say(data: Tidy) -> None:
 
 
 def test_the_abstract_says_of_many_tasks_how_far_the_gap_reaches(data: Tidy) -> None:
-    assert sentences.gap_in_short(data) == sentences.gap(data)
+    few = sentences.gap_in_short(data)
+    assert all(few.count(f" on {column.label} (ZO-Multiple)") == 1 for column in data.columns)
     wide = Tidy(data.runs, data.history, data.presentation)
     wide.__dict__["columns"] = [*data.columns, *data.columns]
     text = sentences.gap_in_short(wide)

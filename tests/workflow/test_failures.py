@@ -106,7 +106,9 @@ def fill(log: str, known: Pipeline) -> Path:
 
 @pytest.mark.parametrize("published", [False, True])
 def test_no_rule_that_has_a_log_is_forgotten(laptop, published):
-    study = laptop.study.model_copy(update={"published": published})
+    screened = laptop.study.experiments["accuracy"].model_copy(update={"screening": "rates.csv"})
+    experiments = {**laptop.study.experiments, "accuracy": screened}
+    study = laptop.study.model_copy(update={"published": published, "experiments": experiments})
     rules = logs_of_rules()
     for log in rules.values():
         fill(log, laptop).write_text(f"{TRACE}KeyError: 'x'\n")

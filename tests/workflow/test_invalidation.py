@@ -53,7 +53,7 @@ def test_a_finished_study_has_nothing_to_do(study):
     ("path", "old", "new", "expected"),
     [
         # what changes no number
-        ("src/gradcost/training/run.py", "# the CPU's allocator", "# The CPU's allocator", set()),
+        ("src/gradcost/training/run.py", "# only torch's", "# Only torch's", set()),
         ("src/gradcost/estimators/forward_mode.py", '"""The forward gradient', '"""A', set()),
         ("src/gradcost/tables/cost.py", '"""', '"""Reworded. ', set()),
         ("src/gradcost/cli/app.py", "no_args_is_help=True", "no_args_is_help=False", set()),

@@ -47,9 +47,10 @@ def draw(data: Tidy) -> Figure:
     many = len(data.columns) >= MANY
     across = max(1, len(panels)) if many else ACROSS
     down = -(-len(panels) // across)
-    tall = min(1.1 * down * len(data.columns), HEIGHT)
     text = note(data, drawn, accuracy_text(data, drawn), value=None)
     lines = 0.16 * text.count("\n")
+    # its caption has a line more than that of others
+    tall = min(1.1 * down * len(data.columns), HEIGHT - lines - 0.2)
     figure = Figure(figsize=(WIDTH, 1.0 + lines + tall), layout="constrained")
     if not panels:
         figure.text(0.5, 0.5, "no method has a strategy", ha="center", color=GREY)

@@ -267,7 +267,11 @@ class _Reader:
         ):
             for kind, name, path in _artefacts(paths):
                 yield f"{part}_{kind}", (name,), path, self._log(f"{kind}s", part, name)
-        for rule, made in (("contents", "contents.tex"), ("report", "report.pdf")):
+        for rule, made in (
+            ("contents", "contents.tex"),
+            ("settings", "settings.tex"),
+            ("report", "report.pdf"),
+        ):
             yield rule, (), f"{pipeline.reports}/{made}", self._log(rule)
         yield "html", (), f"{pipeline.reports}/report.html", self._log("html")
 
