@@ -266,8 +266,12 @@ class Cluster:
         self._call("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
 
     def expire(self, job: str) -> None:
-        """Let a job's time be over: it is stopped within half a minute."""
-        self._call("scontrol", "update", f"JobId={job}", "EndTime=now")
+        """Let a job's time be over: it is stopped within half a minute.
+
+        Of one that began in this second Slurm takes no end now, so it is asked again.
+        """
+        update = ("scontrol", "update", f"JobId={job}", "EndTime=now")
+        self.wait(lambda: self.run(*update).returncode == 0, 10)
 
     # Around it
 
