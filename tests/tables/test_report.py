@@ -40,7 +40,7 @@ from gradcost.tables import (
     settings,
     variance_reductions,
 )
-from gradcost.tables.accounting import bounds, computation, memory_breakdown, policies, shape
+from gradcost.tables.accounting import bounds, computation, memory_breakdown, shape
 from gradcost.tables.accounting import numbers as priced_numbers
 from tests.results.synthetic import FAILURES, study
 from tests.results.synthetic_accounting import accounting, sheet, step
@@ -90,7 +90,7 @@ def add_prices(data: Accounting, folder: Path) -> None:
     out.mkdir()
     tables = {
         "computation": computation, "memory-breakdown": memory_breakdown, "bounds": bounds,
-        "numbers": priced_numbers, "shape": shape, "policies": policies,
+        "numbers": priced_numbers, "shape": shape,
     }  # fmt: skip
     for name, module in tables.items():
         (out / f"{name}.tex").write_text(module.render(data))
@@ -204,9 +204,8 @@ def test_no_number_is_typed_into_the_prose(source: Path) -> None:
 
 def test_every_number_that_the_prose_uses_is_defined(tmp_path: Path) -> None:
     defined = set(numbers.results(study(tmp_path / "runs")))
-    sheets = accounting(tmp_path / "sheets")
-    defined |= {f"accounting/{name}" for name in priced_numbers.results(sheets)}
-    defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", policies.render(sheets)))
+    priced = priced_numbers.results(accounting(tmp_path / "sheets"))
+    defined |= {f"accounting/{name}" for name in priced}
     defined |= set(say.results(study(tmp_path / "runs")))
     defined |= {f"say/{name}/{part}" for name, parts in say.SAID.items() for part in parts}
     defined |= set(re.findall(r"\\defresult\{([^{}]+)\}", contents.render({})))

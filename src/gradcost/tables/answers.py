@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from gradcost.results import compare
 from gradcost.results.statistics import Summary, paired
 from gradcost.results.tidy import Column, Row, Tidy
@@ -254,11 +252,8 @@ def size(summary: Summary) -> str:
 
 def _ratio(summary: Summary) -> str:
     """A ratio whose logarithm was summarised."""
-    text = latex.significant(float(np.exp(summary.mean)), 2)
-    if summary.interval is None:
-        return f"{text} times"
-    low, high = (latex.significant(float(np.exp(end)), 2) for end in summary.interval)
-    return f"{text} times [{low}, {high}]"
+    text, interval = histories.factor(summary)
+    return f"{text} times {interval}".rstrip()
 
 
 def _sentences(parts: Iterable[str]) -> str:

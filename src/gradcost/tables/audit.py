@@ -21,7 +21,7 @@ from scipy import stats
 from gradcost.results import compare, paper
 from gradcost.results.statistics import CONFIDENCE, Summary
 from gradcost.results.tidy import Column, Row, Tidy
-from gradcost.tables import grid, latex, references, said
+from gradcost.tables import grid, latex, paper_accuracies, references, said
 
 # What the public code does, seen in its sources or by running it.
 DIFFERENCES = {
@@ -95,11 +95,7 @@ def say(data: Tidy) -> str:
 def methods(data: Tidy) -> str:
     """How many methods are run both ways, and which of the defects known are not run."""
     run = [left.method for left, _ in pairs(data)]
-    missing = [
-        f"{method.partition('-')[0].upper()}-{method.partition('-')[2].capitalize()}"
-        for method in DIFFERENCES
-        if method not in run
-    ]
+    missing = [paper_accuracies.name(method) for method in DIFFERENCES if method not in run]
     text = f"{len(run)} method{'' if len(run) == 1 else 's'}"
     return text + (f" (not {latex.listing(missing)})" if missing else "")
 

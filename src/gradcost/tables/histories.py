@@ -70,10 +70,18 @@ def times(summary: Summary | None, *, prose: bool = False) -> str:
     """A geometric mean ratio and its interval, LaTeX; in a table bold where that excludes one."""
     if summary is None:
         return latex.DASH
-    text = latex.significant(float(np.exp(summary.mean)), 2)
+    text, interval = factor(summary)
     if summary.sign and not prose:
         text = rf"\textbf{{{text}}}"
-    if summary.interval is None:
+    if not interval:
         return f"{text} (a single seed)" if prose else text
-    low, high = (latex.significant(float(np.exp(end)), 2) for end in summary.interval)
-    return f"{text} [{low}, {high}]"
+    return f"{text} {interval}"
+
+
+def factor(summary: Summary) -> tuple[str, str]:
+    """A geometric mean ratio, and its interval in brackets; of a single seed nothing."""
+    mean, *ends = (
+        latex.significant(float(np.exp(value)), 2)
+        for value in (summary.mean, *(summary.interval or ()))
+    )
+    return mean, f"[{', '.join(ends)}]" if ends else ""

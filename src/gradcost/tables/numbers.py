@@ -11,7 +11,7 @@ import pandas as pd
 
 from gradcost.results import compare
 from gradcost.results.statistics import CONFIDENCE, LAST
-from gradcost.results.tidy import PUBLISHED, Tidy
+from gradcost.results.tidy import NAME, PUBLISHED, Tidy
 from gradcost.tables import latex, sentences
 
 
@@ -86,15 +86,15 @@ def results(data: Tidy) -> dict[str, str]:
 
 def _between_evaluations(data: Tidy) -> pd.Series[float]:
     """The steps from the start of each trained run to its first evaluation after it."""
-    looks = data.history[(data.history["step"] > 0)].dropna(subset=["validation_accuracy"])
-    return looks.groupby(["model", "task", "method", "setting", "seed"])["step"].min()
+    looks = data.history[data.history["step"] > 0].dropna(subset=["validation_accuracy"])
+    return looks.groupby(NAME)["step"].min()
 
 
 def _snapshots(data: Tidy) -> str:
     """How many snapshots the runs of SVRG took, the one at the start among them."""
     norms = data.history.dropna(subset=["full_gradient_norm"])
-    taken = norms.groupby(["model", "task", "method", "setting", "seed"])["full_gradient_norm"]
-    return latex.listing([f"{n:g}" for n in sorted(set(taken.nunique()))]) or latex.DASH
+    taken = norms.groupby(NAME)["full_gradient_norm"].nunique()
+    return latex.listing([f"{n:g}" for n in sorted(set(taken))]) or latex.DASH
 
 
 def _settings(data: Tidy) -> dict[str, str]:

@@ -59,7 +59,7 @@ def _part(
     methods = [method for method in order if any(method in one for one in wanted.values())]
     lines = [
         [
-            _name(method),
+            name(method),
             *(cell(method, key) if method in one else "" for key, one in wanted.items()),
         ]
         for method in methods
@@ -72,7 +72,7 @@ def _part(
     )
 
 
-def _name(method: str) -> str:
+def name(method: str) -> str:
     """As the study writes it: `BP-Vanilla` of `bp-vanilla`; the paper shouts."""
     family, _, strategy = method.partition("-")
     known = {"mezo": "MeZO", "no-finetuning": "No Finetuning"}

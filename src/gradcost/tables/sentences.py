@@ -16,6 +16,7 @@ from gradcost.results.tidy import Column, Row, Tidy
 from gradcost.tables import latex
 
 PERCENT = r"\,\%"
+NO_PARTNER = "No FMAD run has a completed ZO partner here."
 FEW = 2  # tasks, each of which has a sentence of its own in the abstract
 
 
@@ -126,31 +127,40 @@ def gap_in_short(data: Tidy) -> str:
 
 def pairs_in_short(data: Tidy) -> str:
     """How many runs of forward mode and zeroth order along the same directions end alike."""
-    found = [compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)]
-    n = sum(one.n for one in found)
-    if not n:
-        return "No FMAD run has a completed ZO partner here."
+    found = _all_pairs(_equalities(data))
+    if found is None:
+        return NO_PARTNER
     return (
-        f"Along the same directions {sum(one.equal for one in found)} of {n} pairs of FMAD and ZO "
-        "runs end at exactly the same test accuracy."
+        f"Along the same directions {found.equal} of {found.n} pairs of FMAD and ZO runs end at "
+        "exactly the same test accuracy."
     )
 
 
 def pairs(data: Tidy) -> str:
     """The same, and which strategies differ."""
-    found = {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
-    n = sum(one.n for one in found.values())
-    if not n:
-        return "No FMAD run has a completed ZO partner here."
-    all_in_all = compare.Equality(
-        sum(one.equal for one in found.values()), n, max(one.largest for one in found.values())
-    )
+    found = _equalities(data)
+    all_in_all = _all_pairs(found)
+    if all_in_all is None:
+        return NO_PARTNER
     text = (
-        f"Of the {n} pairs of FMAD and ZO runs with the same task, strategy, seed and hence "
-        f"draws, {_equality(all_in_all)}"
+        f"Of the {all_in_all.n} pairs of FMAD and ZO runs with the same task, strategy, seed and "
+        f"hence draws, {_equality(all_in_all)}"
     )
     apart = [_strategy(pair) for pair, one in found.items() if one.equal < one.n]
     return f"{text} Those that differ are of {latex.listing(apart)}." if apart else text
+
+
+def _equalities(data: Tidy) -> dict[compare.Pair, compare.Equality]:
+    return {pair: compare.equal(data, pair.fmad, pair.zo) for pair in compare.pairs(data)}
+
+
+def _all_pairs(found: dict[compare.Pair, compare.Equality]) -> compare.Equality | None:
+    """Over all strategies; None if no two runs can be compared."""
+    each = found.values()
+    n = sum(one.n for one in each)
+    if not n:
+        return None
+    return compare.Equality(sum(one.equal for one in each), n, max(one.largest for one in each))
 
 
 VARIANCE_REDUCTIONS = ("accumulate", "multiple", "adaptive", "svrg")
@@ -320,10 +330,11 @@ def outcomes(data: Tidy) -> str:
         for row in data.rows:
             total = len(data.cell(column, row))
             for kind, n in compare.not_completed(data, column, row).items():
-                (missing if kind == "missing" else ended).append(
-                    f"{_label(row)} on {_name(column)}, {n} of {total}"
-                    + ("" if kind == "missing" else f" {kind}")
-                )
+                said = f"{_label(row)} on {_name(column)}, {n} of {total}"
+                if kind == "missing":
+                    missing.append(said)
+                else:
+                    ended.append(f"{said} {kind}")
     done = int((data.runs["outcome"] == "completed").sum())
     text = f"Of {len(data.runs)} runs {done} completed."
     if ended:

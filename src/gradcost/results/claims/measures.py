@@ -8,7 +8,7 @@ means and intervals on a logarithmic scale.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log
 
 import pandas as pd
@@ -160,8 +160,7 @@ def between_models(
     Paired by seed, and in accuracy unless another statistic is to be `read`. Models that the
     scale does not have are replaced by its own first and last, in the order of the configuration,
     which is that of their size; of those `among` whose names the word is: `bert` is none of
-    `small-roberta`. A pair with an empty
-    name is the statistic of the other method alone.
+    `small-roberta`. A pair with an empty name is the statistic of the other method alone.
     """
 
     def measure(evidence: Evidence) -> Measured:
@@ -306,8 +305,8 @@ def spends(
                 ]
                 place += f" ({'; '.join(late)})" if late else ""
                 quote = _quote(evidence, stated, column, left, right)
-                case = Case.of(place, found, stated=quote, logs=True)
-                cases.append(replace(case, bound=_bound(one, other)))
+                bound = _bound(one, other)
+                cases.append(Case.of(place, found, stated=quote, logs=True, bound=bound))
         goal_text = "its own plateau" if to == "plateau" else "the common target"
         return _measured(
             evidence, experiment, f"{_SPENT[quantity]} to {goal_text}", "times", 1.0, cases,

@@ -55,7 +55,13 @@ class Case:
 
     @classmethod
     def of(
-        cls, where: str, found: Summary, *, stated: Stated | None = None, logs: bool = False
+        cls,
+        where: str,
+        found: Summary,
+        *,
+        stated: Stated | None = None,
+        logs: bool = False,
+        bound: Bound = "",
     ) -> Case:
         """From a summary over seeds; of logarithms, if `logs`."""
         ends = found.interval or (None, None)
@@ -63,7 +69,7 @@ class Case:
             exp(end) if logs and end is not None else end for end in (found.mean, *ends)
         )
         assert value is not None
-        return cls(where, value, low, high, found.n, stated)
+        return cls(where, value, low, high, found.n, stated, bound)
 
     @classmethod
     def counted(cls, where: str, value: float, stated: Stated | None = None) -> Case:

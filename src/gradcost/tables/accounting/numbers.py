@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcost.results.accounting import MODELS, PAPER_MODEL, Accounting
 from gradcost.tables import latex
-from gradcost.tables.accounting import sentences, shape
+from gradcost.tables.accounting import policies, sentences, shape
 
 _QUANTISATIONS = {"nf4": "NF4"}
 
@@ -45,4 +45,5 @@ def results(data: Accounting) -> dict[str, str]:
         "say/deepest": sentences.deepest(data),
         "say/recomputation": sentences.recomputation(data),
         "say/shape": shape.say(data),
+        "say/policies": policies.say(data),
     }

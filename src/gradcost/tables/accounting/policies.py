@@ -12,11 +12,6 @@ POLICIES = ("bp-nested", "bp-segments", "bp-selective", "bp-offload")
 BASE, ZEROTH = "bp-checkpointing", "zo-vanilla"
 
 
-def render(data: Accounting) -> str:
-    """The sentence, as `\\defresult{accounting/say/policies}{text}`."""
-    return rf"\defresult{{accounting/say/policies}}{{{say(data)}}}" + "\n"
-
-
 def say(data: Accounting) -> str:
     """Each policy in multiples of a checkpoint at every layer, and those two against ZO."""
     base, zeroth = (data.step(PAPER_MODEL, method) for method in (BASE, ZEROTH))

@@ -183,10 +183,10 @@ def own(data: Accounting) -> str:
 
 def in_short(data: Accounting) -> str:
     """What a step of each family takes, for the abstract."""
-    found = {one: data.step(PAPER_MODEL, one) for one in (REFERENCE, FORWARD, ZEROTH)}
-    if any(step is None for step in found.values()):
+    methods = (REFERENCE, FORWARD, ZEROTH)
+    steps = [step for one in methods if (step := data.step(PAPER_MODEL, one)) is not None]
+    if len(steps) < len(methods):
         return ""
-    steps = [step for step in found.values() if step is not None]
     memory, flops = (
         latex.listing([latex.number(float(step[key]) / unit, digits) for step in steps])
         for key, unit, digits in (("peak_bytes", GB, 1), ("step_flops", 1e12, 0))
@@ -211,8 +211,7 @@ def frontier(data: Accounting) -> str:
     if policies.empty or others.empty:
         return "There is nothing to compare here."
     alone: list[str] = []
-    hosted: list[str] = []
-    gigabytes: set[float] = set()
+    hosted: dict[str, float] = {}  # with the bytes that this takes of the host
     for _, step in others.iterrows():
         better = policies[
             (policies["peak_bytes"] <= step["peak_bytes"])
@@ -220,18 +219,20 @@ def frontier(data: Accounting) -> str:
         ]
         if better.empty:
             continue
-        needs = float(better["peak_host"].min())
-        (hosted if needs else alone).append(latex.escape(step["name"]))
-        gigabytes |= {needs / GB} if needs else set()
+        name, needs = latex.escape(step["name"]), float(better["peak_host"].min())
+        if needs:
+            hosted[name] = needs
+        else:
+            alone.append(name)
     rest = len(others) - len(alone) - len(hosted)
     said = []
     if alone:
         said.append(f"some policy of backpropagation takes no more than {latex.listing(alone)}")
     if hosted:
-        most = latex.number(max(gigabytes), 2)
+        most = latex.number(max(hosted.values()) / GB, 2)
         said.append(
             f"with {most}~GB of activations in the host's memory one takes no more than "
-            f"{latex.listing(hosted)}"
+            f"{latex.listing(list(hosted))}"
         )
     if rest:
         left = "none" if said else "no policy of backpropagation"

@@ -26,7 +26,7 @@ def number(value: float | None) -> str:
     if abs(value) < 1e-12:  # what rounding leaves
         value = 0.0
     if value and abs(value) < 1e-3:
-        text = latex.scientific(abs(float(f"{value:.2e}")))
+        text = latex.scientific(abs(value))
     else:
         text = latex.significant(abs(value))
     return f"$-${text}" if value < 0 else text

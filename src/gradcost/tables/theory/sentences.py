@@ -12,7 +12,7 @@ PRECISIONS = ("float64", "float32", "bfloat16")
 _NONE = "Nothing was verified."
 
 
-def verdicts(data: Theory) -> str:
+def verdicts(data: Theory, what: str = "statements") -> str:
     """How many statements hold, how many after a correction, and how many do not."""
     kinds = [verdict(checks) for checks in statements(data.checks).values()]
     if not kinds:
@@ -22,13 +22,13 @@ def verdicts(data: Theory) -> str:
         "with a correction": "hold with a correction",
         "not": "do not hold",
     }
-    counts = [f"{kinds.count(kind)} {what}" for kind, what in said.items() if kind in kinds]
-    return f"Of {len(kinds)} statements {latex.listing(counts)}."
+    counts = [f"{kinds.count(kind)} {how}" for kind, how in said.items() if kind in kinds]
+    return f"Of {len(kinds)} {what} {latex.listing(counts)}."
 
 
 def in_short(data: Theory) -> str:
     """The same for an abstract."""
-    return verdicts(data).replace("statements", "statements of the theory", 1)
+    return verdicts(data, "statements of the theory")
 
 
 def chance(data: Theory) -> str:
