@@ -90,8 +90,9 @@ elif notice := at_work.notice(RESULTS):
 onstart:
     on_slurm = workflow.executor_plugin.name == "slurm"
     if on_slurm:
-        asked = [job.resources for job in workflow.dag.needrun_jobs() if job.name == "train"]
-        partition = asked[0].get("slurm_partition") if asked else None
+        trains = (job for job in workflow.dag.needrun_jobs() if job.name == "train")
+        first = next(trains, None)  # all have one partition
+        partition = first.resources.get("slurm_partition") if first else None
         hours = pipeline.study.cluster.max_hours
         if problem := at_work.problem_with_slurm(partition, hours):
             raise WorkflowError(problem)

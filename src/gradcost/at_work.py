@@ -29,8 +29,9 @@ import filelock
 import psutil
 
 from gradcost.study.claim import Held, holder, take
+from gradcost.study.pipeline import SNAKEMAKE
 
-_CLAIM, _SUBMISSIONS = "snakemake.claim", "slurm-submissions"
+_SUBMISSIONS = "slurm-submissions"
 _LOCKS = Path(".snakemake/locks")
 _TRAINS = ["-m", "gradcost", "train"]
 
@@ -44,7 +45,7 @@ class Refused(Exception):
 
 def notice(results: str) -> str | None:
     """What one who starts Snakemake on this folder should know, if anything."""
-    path = Path(results, _CLAIM)
+    path = Path(results, SNAKEMAKE)
     if other := holder(path):
         return (
             f"Another Snakemake is at work on {results}: {other}. Until it is done, or stopped, "
@@ -76,14 +77,14 @@ def begin(results: str) -> None:
     """
     global _lock
     try:
-        _lock = take(Path(results, _CLAIM))
+        _lock = take(Path(results, SNAKEMAKE))
     except Held as other:
         raise Refused(f"another Snakemake is at work on {results}: {other}") from None
 
 
 def end(results: str) -> None:
     """Have worked on this folder, and ended in order."""
-    Path(results, _CLAIM).unlink(missing_ok=True)
+    Path(results, SNAKEMAKE).unlink(missing_ok=True)
 
 
 def pass_on() -> None:

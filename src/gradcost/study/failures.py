@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcost.study import record
+from gradcost.study import out_of_memory, record
 from gradcost.study.claim import holder
 from gradcost.study.files import read_json
-from gradcost.study.pipeline import CHECKPOINTS, Pipeline
+from gradcost.study.pipeline import CHECKPOINTS, SNAKEMAKE, Pipeline
 from gradcost.study.runs import Run
 
 # What Slurm's accounting says of a job that it ended itself.
@@ -40,10 +40,10 @@ _KINDS = {
     # of Slurm's killer only Slurm's own lines: others may warn of it
     "host out of memory": r"(?:slurmstepd|srun): .*"
     r"(?:oom[-_ ]?kill|out of memory|exceeded (?:job |step )?memory limit)"
-    r"|^(?:[\w.]+\.)?(?:_Array|Arrow)?MemoryError\b|DefaultCPUAllocator"
+    rf"|^(?:[\w.]+\.)?(?:_Array|Arrow)?MemoryError\b|{out_of_memory.HOST}"
     r"|\[Errno 12\]|fork: Cannot allocate memory",
-    "CUDA out of memory": r"CUDA (?:(?:driver )?error: )?out of memory|OutOfMemoryError"
-    r"|_STATUS_ALLOC_FAILED|Error out of memory at line|ran out of memory, and asks for",
+    "CUDA out of memory": rf"{out_of_memory.DEVICE}|OutOfMemoryError"
+    r"|ran out of memory, and asks for",
     "disk full": r"No space left on device|Disk quota exceeded",
     "code changed": r"changed since this job was planned",
     # what ends without Python's word is found in the words of the shell, of C++ and of TeX
@@ -77,7 +77,6 @@ _MADE = (
 _READS = ("data", "model", "tokens")
 _REFUSED = "refused"
 """The name of the log, beside those of a job's allocations, of what sbatch said against the job."""
-_SNAKEMAKE = "snakemake.claim"
 _LINES = 5
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -281,7 +280,7 @@ class _Reader:
 
     def _busy(self) -> bool:
         """Whether a Snakemake works on the results; one that asks this has ended all its jobs."""
-        other = holder(Path(self.pipeline.results, _SNAKEMAKE))
+        other = holder(Path(self.pipeline.results, SNAKEMAKE))
         own = f"process {os.getpid()} on {socket.gethostname()}"
         return other is not None and not other.startswith((f"{own} ", f"{own},"))
 

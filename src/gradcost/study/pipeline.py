@@ -27,6 +27,8 @@ from gradcost.study.runs import Run
 Plan = dict[str, Any]
 CHECKPOINTS = "checkpoints"
 """Below a scale's results: what runs under way have come to, and records not yet acknowledged."""
+SNAKEMAKE = "snakemake.claim"
+"""Beside them: which Snakemake is at work on these results."""
 
 
 def load_code(plan: Plan) -> None:

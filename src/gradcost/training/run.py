@@ -27,7 +27,7 @@ from gradcost.accounting.step import measure
 from gradcost.estimators import load
 from gradcost.models import store
 from gradcost.models.build import Ready, build
-from gradcost.study import record
+from gradcost.study import out_of_memory, record
 from gradcost.study.claim import claim
 from gradcost.study.record import Cost, Evaluation, Outcome, Record, RunName, Timings
 from gradcost.study.seeds import derive
@@ -46,11 +46,7 @@ if TYPE_CHECKING:
 
 # The least seconds between two lines of progress of one run.
 _REPORT_EVERY = 5.0
-# Of the CPU's allocator, CUDA itself, its libraries, and bitsandbytes.
-_NO_MEMORY = re.compile(
-    r"DefaultCPUAllocator|CUDA (?:(?:driver )?error: )?out of memory|_STATUS_ALLOC_FAILED"
-    r"|Error out of memory at line"
-)
+_NO_MEMORY = re.compile(f"{out_of_memory.HOST}|{out_of_memory.DEVICE}")
 
 
 @dataclass(frozen=True)
