@@ -123,23 +123,27 @@ class Study:
 
     def trainers(self) -> dict[str, int]:
         """The jobs whose runs have a checkpoint, and their processes, as they sign their claims."""
-        found = {}
-        for path in self.checkpoints():
-            with contextlib.suppress(FileNotFoundError):
-                signed = path.with_suffix(".claim").read_text()
-                if match := re.match(CLAIM, signed):
-                    found[match[2]] = int(match[1])
-        return found
+        return {
+            job: process
+            for claim, job, process in self.claims()
+            if claim.with_suffix(".pt").exists()
+        }
 
     def begun(self) -> int | None:
         """The process of a run that has told of its steps and has not ended, if there is one."""
-        for path in (self.folder / "results/faulty/checkpoints").glob("*.claim"):
-            if not (match := re.match(CLAIM, path.read_text())) or not self.state(match[2]):
-                continue
-            log = self.log_of(match[2])
-            if log.exists() and "step " in log.read_text() and "complete" not in log.read_text():
-                return int(match[1])
+        for _, job, process in self.claims():
+            if self.state(job):
+                said = log.read_text() if (log := self.log_of(job)).exists() else ""
+                if "step " in said and "complete" not in said:
+                    return process
         return None
+
+    def claims(self) -> Iterator[tuple[Path, str, int]]:
+        """The claims of runs, with the job and the process that have signed each."""
+        for path in (self.folder / "results/faulty/checkpoints").glob("*.claim"):
+            with contextlib.suppress(FileNotFoundError):
+                if match := re.match(CLAIM, path.read_text()):
+                    yield path, match[2], int(match[1])
 
     def finish(self, process: subprocess.Popen[bytes], seconds: float = 420) -> None:
         """Wait for Snakemake to succeed."""
