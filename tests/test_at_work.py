@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +83,8 @@ def test_of_a_lock_of_another_host_one_is_told_to_look_there(folder):
     claim = folder / "results/tiny/snakemake.claim"
     claim.write_text("process 17 on far-away since 2026-11-26 14:57:13")
     assert "does not run on far-away any more" in at_work.notice("results/tiny")
+    claim.write_text(f"process 17 on {socket.gethostname()}, Slurm job 4, since 2026-11-26")
+    assert "any more" not in at_work.notice("results/tiny")
 
 
 INNER = """

@@ -54,7 +54,7 @@ def notice(results: str) -> str | None:
     unlocking = "--unlock" in sys.argv
     if not unlocking and path.exists() and path.stat().st_size and any(_LOCKS.glob("*")):
         last = path.read_text()
-        host = re.match(r"process \d+ on (\S+)", last)
+        host = re.match(r"process \d+ on ([^\s,]+)", last)
         # a lock of another host may not be seen here
         elsewhere = (
             f" Make sure that it does not run on {host[1]} any more."
