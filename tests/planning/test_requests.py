@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from gradcost.planning import requests
 from gradcost.planning.requests import Requests
@@ -87,38 +88,70 @@ def forecast(asked, **peaks):
 CARDS = {"l4": "l4", "l40": "l40", "a100-80gb": "a100"}
 
 
-def test_a_run_asks_for_the_first_card_that_holds_it(tmp_path):
-    asked = of_study(tmp_path, cards=CARDS)
+def kind(asked, run):
+    return asked.card(run).type
+
+
+@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"]])
+def test_a_run_asks_for_the_smallest_card_that_holds_it(tmp_path, names):
+    asked = of_study(tmp_path, cards={name: CARDS[name] for name in names})
     with pytest.raises(FileNotFoundError):
-        asked.kind(bp())  # Snakemake waits for the forecast
+        asked.card(bp())  # Snakemake waits for the forecast
     forecast(asked, bp_checkpointing=10.6e9, bp_vanilla=30e9, fmad_multiple=90e9)
     assert asked.gpu_mb(bp()) == 11730
-    assert [asked.kind(bp(name)) for name in ("bp-checkpointing", "bp-vanilla")] == ["l4", "l40"]
+    assert [kind(asked, bp(name)) for name in ("bp-checkpointing", "bp-vanilla")] == ["l4", "l40"]
     # what no card holds is tried on the largest, where that is a result
-    assert asked.kind(bp("fmad-multiple")) == "a100"
+    assert kind(asked, bp("fmad-multiple")) == "a100"
     assert not asked.grows(bp("fmad-multiple"))
     # and what came after the forecast asks for what its weights take
-    assert asked.kind(bp("fmad-svrg")) == "l4"
+    assert kind(asked, bp("fmad-svrg")) == "l4"
+    # time is of the smallest, whichever is listed first
+    assert asked.seconds(bp()) == of_study(tmp_path, cards={"l4": None}).seconds(bp())
 
 
-def test_a_run_that_ran_out_of_memory_asks_for_the_next_card(tmp_path):
-    asked = of_study(tmp_path, cards=CARDS)
+@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"]])
+def test_a_run_that_ran_out_of_memory_asks_for_a_larger_card(tmp_path, names):
+    asked = of_study(tmp_path, cards={name: CARDS[name] for name in names})
     forecast(asked, bp_checkpointing=10.6e9)
     tried = tmp_path / bp().path / TOO_SMALL
     tried.parent.mkdir(parents=True)
-    for kind, more in (("l4", True), ("l40", True), ("a100", False), ("a100", False)):
-        assert (asked.kind(bp()), asked.grows(bp())) == (kind, more)
+    for wanted, more in (("l4", True), ("l40", True), ("a100", False), ("a100", False)):
+        assert (kind(asked, bp()), asked.grows(bp())) == (wanted, more)
         with tried.open("a") as file:
             file.write("CUDA out of memory\n")
 
 
 def test_one_kind_of_card_needs_no_name(tmp_path):
-    assert "gpu_model" not in of_study(tmp_path).resources()
+    assert not {"gpu_model", "constraint"} & set(of_study(tmp_path).resources())
     named = of_study(tmp_path, cards=CARDS).resources()
+    assert "constraint" not in named
     wildcards = SimpleNamespace(**{**vars(bp()), "seed": "0"})
     with pytest.raises(FileNotFoundError):
         named["gpu_model"](wildcards, None)
     assert named["gpu"] == 1
+
+
+def test_cards_are_asked_for_by_type_by_constraint_or_by_both(tmp_path):
+    """As Slurm's plugin takes the resources, without those that are None, as Snakemake does."""
+    cards = {
+        "l4": "nvidia_l4.1",
+        "l40": {"constraint": "l40|l40s"},
+        "a100-80gb": {"type": "a100", "constraint": "gpu80gb"},
+    }
+    asked = of_study(tmp_path, cards=cards)
+    forecast(asked, bp_checkpointing=10.6e9, bp_vanilla=30e9, fmad_multiple=70e9)
+    found = asked.resources()
+
+    def options(method):
+        wildcards = SimpleNamespace(**{**vars(bp(method)), "seed": "0"})
+        given = {key: found[key](wildcards, None) for key in ("gpu_model", "constraint")}
+        given = {key: value for key, value in given.items() if value is not None}
+        job = SimpleNamespace(resources={"gpu": found["gpu"], **given})
+        return set_gres_string(job).split(), given.get("constraint")
+
+    assert options("bp-checkpointing") == (["--gpus=nvidia_l4.1:1"], None)
+    assert options("bp-vanilla") == (["--gpus=1"], "l40|l40s")
+    assert options("fmad-multiple") == (["--gpus=a100:1"], "gpu80gb")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +159,19 @@ def test_one_kind_of_card_needs_no_name(tmp_path):
     [
         ({"l41": None}, "no card 'l41'"),
         ({"l40": None, "h100": "h100"}, "of several cards each needs the scheduler's name"),
+        (
+            {"a100-80gb": "nvidia_a100-sxm4-80gb"},
+            r"cluster.cards.a100-80gb = 'nvidia_a100-sxm4-80gb': .* takes GPU types of .*: "
+            r"a100-80gb: \{constraint: FEATURE\}",
+        ),
+        ({"l40": {"type": "gpu:l40"}}, "cluster.cards.l40 = 'gpu:l40': .* takes GPU types of"),
+        ({"l40": ""}, "cluster.cards.l40 = '': .* takes GPU types of"),
+        ({"l40": {"constraint": ""}}, "cluster.cards.l40.constraint = '': .* at least 1 character"),
+        ({"l40": {"constrain": "l40"}}, "cards.l40.constrain = .*did you mean 'constraint'"),
+        ({"l40": 40}, "cluster.cards.l40 = 40: "),
     ],
 )
-def test_cards_that_are_not_known_or_not_named_are_faults(tmp_path, cards, said):
+def test_cards_that_cannot_be_asked_for_are_faults(tmp_path, cards, said):
     with pytest.raises(config.ConfigError, match=said):
         of_study(tmp_path, cards=cards)
 

@@ -22,7 +22,8 @@ from gradcost.accounting import closed_form
 from gradcost.planning import case as cases
 from gradcost.planning.case import Case, closed_form_flops, forward_flops
 from gradcost.study import devices, runs
-from gradcost.study.config import Study
+from gradcost.study.config import Card, Study
+from gradcost.study.devices import Device
 from gradcost.study.files import read_json
 from gradcost.study.runs import TOO_SMALL, Run
 
@@ -70,8 +71,14 @@ class Requests:
             # these wait for the forecast: its absence is a missing input
             found["gpu_mb"] = lambda wildcards, input: self.gpu_mb(run_of(wildcards))
             found["grows"] = lambda wildcards, input: int(self.grows(run_of(wildcards)))
-            if None not in self.study.cluster.cards.values():
-                found["gpu_model"] = lambda wildcards, input: self.kind(run_of(wildcards))
+            # of a card without the one or the other, Snakemake leaves out what is None
+            cards = [card for _, card in self._cards]
+            if any(card.type for card in cards):
+                found["gpu_model"] = lambda wildcards, input: self.card(run_of(wildcards)).type
+            if any(card.constraint for card in cards):
+                found["constraint"] = lambda wildcards, input: (
+                    self.card(run_of(wildcards)).constraint
+                )
         return found
 
     def seconds(self, run: Run) -> float:
@@ -83,8 +90,7 @@ class Requests:
 
     def _predict(self, run: Run) -> float:
         case, batch = self._case(run)
-        name = next(iter(self.study.cluster.cards))
-        rate = devices.load(name).rate(self.study.models[run.model].dtype) * _UTILISATION
+        rate = self._cards[0][0].rate(self.study.models[run.model].dtype) * _UTILISATION
         forward = forward_flops(case, 1)
         steps = 0.0
         if case.spec["steps"]:
@@ -130,17 +136,17 @@ class Requests:
         """
         return math.ceil((self._forecast(run)["peak_bytes"] * _FRAGMENTS + _RESERVE) / 1e6)
 
-    def kind(self, run: Run) -> str:
-        """The scheduler's name of the card that a run asks for.
+    def card(self, run: Run) -> Card:
+        """How the scheduler is asked for the card that a run needs.
 
         Raises:
             FileNotFoundError: before there is a forecast.
         """
-        return str(list(self.study.cluster.cards.values())[self._card(run)])
+        return self._cards[self._index(run)][1]
 
     def grows(self, run: Run) -> bool:
         """Whether there is a larger card than the one that a run asks for."""
-        return self._card(run) < len(self.study.cluster.cards) - 1
+        return self._index(run) < len(self._cards) - 1
 
     def forecast(self, model: str, task: str) -> Path:
         """The file with the forecast of a model's runs on a task."""
@@ -159,16 +165,22 @@ class Requests:
         """What the runs that were asked for take in all, in a line; None without a card."""
         if not self.asked:
             return None
-        card = devices.load(next(iter(self.study.cluster.cards)))
+        card, _ = self._cards[0]
         hours = sum(self.asked.values()) / 60
         return (
             f"{len(self.asked)} runs to train: {hours:,.0f} GPU hours, predicted for the "
             f"{card.label} at {_UTILISATION:.0%} of its peak. `gradcost plan --study` says more."
         )
 
-    def _card(self, run: Run) -> int:
+    @cached_property
+    def _cards(self) -> list[tuple[Device, Card]]:
+        """The cards, as they are listed."""
+        cards = [(devices.load(name), card) for name, card in self.study.cluster.cards.items()]
+        return cards
+
+    def _index(self, run: Run) -> int:
         """Which of the cards: the first that holds the run, after those that did not."""
-        memories = [devices.load(name).memory for name in self.study.cluster.cards]
+        memories = [device.memory for device, _ in self._cards]
         needed = 1e6 * self.gpu_mb(run)
         fitting = [index for index, memory in enumerate(memories) if memory >= needed]
         tried = self.results / run.path / TOO_SMALL

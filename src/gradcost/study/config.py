@@ -6,6 +6,7 @@ lists every fault with its path, its value and what would be valid.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from annotated_types import Ge, Gt, Lt
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -39,6 +41,8 @@ Trainable = Literal["lora", "all"]
 Checkpointing = Literal[
     "none", "every-layer", "whole-layers", "segments", "nested", "selective", "offload"
 ]
+# What Snakemake's Slurm plugin takes for a `gpu_model`; else each job would fail.
+_GPU_TYPE = re.compile(r"[a-zA-Z0-9_.]+")
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -338,16 +342,39 @@ class Hardware(Entry):
     )
 
 
+class Card(Entry):
+    """How a scheduler is asked for a card; by neither, for any card."""
+
+    type: str | None = Field(None, description="The GPU's type, in Slurm of `sinfo -o %G`")
+    constraint: str | None = Field(
+        None,
+        description="A feature of the nodes that have it, in Slurm of `sinfo -o %f`",
+        min_length=1,
+    )
+
+    @property
+    def named(self) -> bool:
+        """Whether it is asked for apart from other cards."""
+        return self.type is not None or self.constraint is not None
+
+
+def _card(given: Any) -> Any:
+    """A card's type may stand for the card, and nothing for any card."""
+    return {"type": given} if given is None or isinstance(given, str) else given
+
+
 class Cluster(Entry):
     """What jobs ask a scheduler for; nothing of it changes a number."""
 
-    cards: dict[str, str | None] = Field(
-        {"l40": None},
+    cards: dict[
+        str, Annotated[Card, BeforeValidator(_card, json_schema_input_type=str | Card | None)]
+    ] = Field(
+        {"l40": Card()},
         min_length=1,
         description="Cards, as `gradcost plan --gpu` knows them, each with its type as the "
-        "scheduler knows it (in Slurm, `sinfo -o %G`). A run asks for the one of least memory "
-        "that holds it, and for the next if it did not. One card may go without a type: then "
-        "any is asked for",
+        "scheduler knows it (in Slurm, `sinfo -o %G`), or a mapping with a constraint. A run asks "
+        "for the one of least memory that holds it, and for the next if it did not. One card may "
+        "go without: then any is asked for",
     )
     max_hours: Count = Field(72, description="What no job asks for more than")
     max_memory: Count = Field(240, description="GB of host memory, what no job asks for more than")
@@ -601,7 +628,7 @@ def _faults(study: Study) -> Iterator[str]:
     for index, name in enumerate(study.standing):
         if name not in study.experiments:
             yield unknown(f"report.{index}", name, list(study.experiments), "experiment")
-    yield from _cluster_faults(study.cluster)
+    yield from _cluster_faults(study)
     for name, sheet in study.accounting.items():
         yield from sheet_faults(study, sheet, f"accounting.{name}.")
     for name, task in study.tasks.items():
@@ -638,14 +665,25 @@ def _faults(study: Study) -> Iterator[str]:
                 yield unknown(f"hyperparameters.{group}.{column}", column, columns_known, "task")
 
 
-def _cluster_faults(cluster: Cluster) -> Iterator[str]:
-    for card, kind in cluster.cards.items():
+def _cluster_faults(study: Study) -> Iterator[str]:
+    cards = study.cluster.cards
+    for name, card in cards.items():
+        path = f"cluster.cards.{name}"
+        if card.type is not None and not _GPU_TYPE.fullmatch(card.type):
+            yield (
+                f"{path} = {card.type!r}: Snakemake's Slurm plugin takes GPU types of letters, "
+                "digits, _ and dots alone; ask for a feature of the nodes instead (sinfo -o %f): "
+                f"{name}: {{constraint: FEATURE}}"
+            )
+        if not card.named and len(cards) > 1:
+            yield (
+                f"{path} = None: of several cards each needs the scheduler's name, a type or a "
+                "constraint"
+            )
         try:
-            devices.load(card)
+            devices.load(name)
         except devices.UnknownDevice as error:
-            yield f"cluster.cards.{card}: {error}"
-        if kind is None and len(cluster.cards) > 1:
-            yield f"cluster.cards.{card} = None: of several cards each needs the scheduler's name"
+            yield f"{path}: {error}"
 
 
 def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
