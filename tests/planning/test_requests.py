@@ -92,7 +92,7 @@ def kind(asked, run):
     return asked.card(run).type
 
 
-@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"]])
+@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"], ["a100-80gb", "l4", "l40"]])
 def test_a_run_asks_for_the_smallest_card_that_holds_it(tmp_path, names):
     asked = of_study(tmp_path, cards={name: CARDS[name] for name in names})
     with pytest.raises(FileNotFoundError):
@@ -109,7 +109,7 @@ def test_a_run_asks_for_the_smallest_card_that_holds_it(tmp_path, names):
     assert asked.seconds(bp()) == of_study(tmp_path, cards={"l4": None}).seconds(bp())
 
 
-@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"]])
+@pytest.mark.parametrize("names", [["l4", "l40", "a100-80gb"], ["a100-80gb", "l4", "l40"]])
 def test_a_run_that_ran_out_of_memory_asks_for_a_larger_card(tmp_path, names):
     asked = of_study(tmp_path, cards={name: CARDS[name] for name in names})
     forecast(asked, bp_checkpointing=10.6e9)

@@ -174,12 +174,12 @@ class Requests:
 
     @cached_property
     def _cards(self) -> list[tuple[Device, Card]]:
-        """The cards, as they are listed."""
+        """The cards from the smallest on, however they are listed."""
         cards = [(devices.load(name), card) for name, card in self.study.cluster.cards.items()]
-        return cards
+        return sorted(cards, key=lambda card: card[0].memory)
 
     def _index(self, run: Run) -> int:
-        """Which of the cards: the first that holds the run, after those that did not."""
+        """Which of the cards: the smallest that holds the run, after those that did not."""
         memories = [device.memory for device, _ in self._cards]
         needed = 1e6 * self.gpu_mb(run)
         fitting = [index for index, memory in enumerate(memories) if memory >= needed]
