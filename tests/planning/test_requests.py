@@ -169,11 +169,32 @@ def test_cards_are_asked_for_by_type_by_constraint_or_by_both(tmp_path):
         ({"l40": {"constraint": ""}}, "cluster.cards.l40.constraint = '': .* at least 1 character"),
         ({"l40": {"constrain": "l40"}}, "cards.l40.constrain = .*did you mean 'constraint'"),
         ({"l40": 40}, "cluster.cards.l40 = 40: "),
+        (
+            {"v100-32gb": None},
+            "cluster.cards.v100-32gb: the .*V100.* has no products of bfloat16; it has those of "
+            "float32, and bfloat16 is the dtype of llama-3.1-8b, ",
+        ),
+        ({"l40": "l40", "t4": "t4"}, "cluster.cards.t4: the .*T4 has no products of bfloat16"),
     ],
 )
 def test_cards_that_cannot_be_asked_for_are_faults(tmp_path, cards, said):
     with pytest.raises(config.ConfigError, match=said):
         of_study(tmp_path, cards=cards)
+
+
+def test_a_card_needs_rates_of_what_it_trains_alone(tmp_path):
+    merged = config.read(ROOT / "config.yaml").model_dump()
+    merged["cluster"]["cards"] = {"v100-32gb": None}
+    # where nothing is trained on a card, none is held against the study
+    on_cpu = merged | {"hardware": {"device": "cpu"}}
+    assert config.load(on_cpu).cluster.cards
+    encoders = {"encoders": merged["experiments"]["encoders"]}
+    of_encoders = merged | {"experiments": encoders, "report": ["encoders"]}
+    for name in encoders["encoders"]["models"]:
+        of_encoders["models"][name]["dtype"] = "float32"
+    assert Requests(config.load(of_encoders), tmp_path).seconds(
+        Run("bert-base", "agnews", "bp-vanilla", "default", 0)
+    )
 
 
 def test_what_is_offloaded_is_asked_of_the_host(tmp_path):

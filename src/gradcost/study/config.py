@@ -681,9 +681,26 @@ def _cluster_faults(study: Study) -> Iterator[str]:
                 "constraint"
             )
         try:
-            devices.load(name)
+            device = devices.load(name)
         except devices.UnknownDevice as error:
             yield f"{path}: {error}"
+            continue
+        if study.hardware.device == "cuda":
+            yield from _rate_faults(study, device, path)
+
+
+def _rate_faults(study: Study, device: devices.Device, path: str) -> Iterator[str]:
+    """Of a card without products of a model's numbers no time could be predicted."""
+    trained = {name for one in study.experiments.values() for name in one.models}
+    models: dict[str, list[str]] = {}
+    for name, model in study.models.items():
+        if name in trained:
+            models.setdefault(model.dtype, []).append(name)
+    for dtype, names in models.items():
+        try:
+            device.rate(dtype)
+        except devices.UnknownDevice as error:
+            yield f"{path}: {error}, and {dtype} is the dtype of {', '.join(names)}"
 
 
 def sheet_faults(study: Study, sheet: Sheet, prefix: str) -> Iterator[str]:
