@@ -197,6 +197,16 @@ def test_a_card_needs_rates_of_what_it_trains_alone(tmp_path):
     )
 
 
+def test_the_cards_of_an_overlay_are_all_the_cards(tmp_path):
+    """Snakemake merges mappings before they are read, so `config.yaml` must have none."""
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("cluster: {cards: {a100-80gb: a100}}\n")
+    study = config.read(ROOT / "config.yaml", overlay)
+    assert study.cluster.cards == {"a100-80gb": config.Card(type="a100")}
+    assert study.cluster.max_hours == 72
+    assert list(config.read(ROOT / "config.yaml").cluster.cards) == ["l40"]
+
+
 def test_what_is_offloaded_is_asked_of_the_host(tmp_path):
     asked = of_study(tmp_path)
     before = asked.host_mb(bp())

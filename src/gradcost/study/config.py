@@ -366,6 +366,7 @@ def _card(given: Any) -> Any:
 class Cluster(Entry):
     """What jobs ask a scheduler for; nothing of it changes a number."""
 
+    # The default is here and not in config.yaml, where Snakemake would merge it into an overlay's.
     cards: dict[
         str, Annotated[Card, BeforeValidator(_card, json_schema_input_type=str | Card | None)]
     ] = Field(
@@ -678,7 +679,7 @@ def _cluster_faults(study: Study) -> Iterator[str]:
         if not card.named and len(cards) > 1:
             yield (
                 f"{path} = None: of several cards each needs the scheduler's name, a type or a "
-                "constraint"
+                "constraint; cards of several files of settings add up"
             )
         try:
             device = devices.load(name)
