@@ -27,6 +27,8 @@ MARK = "# A cluster for gradcost's tests, which remove this file with it: "
 PROCESSES = "processes.json"
 NODES = ("n1", "n2")
 GPUS, CPUS, MEMORY = 2, 4, 4096  # of a node; memory in MB
+CARD = "l40"  # the type of its GPUs
+FEATURES = {"n1": "rack-1", "n2": "rack-2"}  # with a hyphen, as no type may have
 ACCOUNT = "study"
 
 DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
@@ -75,7 +77,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={ports[slurmdbd]}
 AccountingStoragePass={folder}/munge.socket
-AccountingStorageTRES=gres/gpu
+AccountingStorageTRES=gres/gpu,gres/gpu:{card}
 AccountingStoreFlags=job_comment
 
 {nodes}
@@ -324,15 +326,19 @@ class Cluster:
         ports = dict(zip(listeners, free_ports(len(listeners)), strict=True))
         host = socket.gethostname().split(".")[0]
         values = {"folder": self.folder, "host": host, "ports": ports}
-        hardware = f"CPUs={CPUS} RealMemory={MEMORY} Gres=gpu:{GPUS}"
+        hardware = f"CPUs={CPUS} RealMemory={MEMORY} Gres=gpu:{CARD}:{GPUS}"
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[node]} {hardware}"
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[node]} {hardware} "
+            f"Feature={FEATURES[node]}"
             for node in NODES
         )
-        slurm = SLURM.format(mark=MARK, name=cluster_name(self.folder), nodes=nodes, **values)
+        slurm = SLURM.format(
+            mark=MARK, card=CARD, name=cluster_name(self.folder), nodes=nodes, **values
+        )
         self._write("slurm.conf", slurm.encode())
         self._write("slurmdbd.conf", SLURMDBD.format(**values).encode())
-        self._write("gres.conf", f"Name=gpu File={self.folder}/gpu[0-{GPUS - 1}]\n".encode())
+        gres = f"Name=gpu Type={CARD} File={self.folder}/gpu[0-{GPUS - 1}]\n"
+        self._write("gres.conf", gres.encode())
         self._write("munge.key", os.urandom(128))
         for gpu in range(GPUS):  # not a regular file: Slurm wants devices
             (self.folder / f"gpu{gpu}").symlink_to("/dev/null")

@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from gradcost.study import record
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import CARD, FEATURES, Cluster
 from tests.workflow.conftest import copy_project
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
@@ -438,3 +438,27 @@ def test_no_more_jobs_than_allowed_are_on_gpus_at_the_same_time(study, undisturb
     study.finish(process)
     whole(study, undisturbed)
     assert most == 2
+
+
+def test_cards_are_asked_for_by_type_and_by_constraint(study, undisturbed):
+    """As a study with several cards does, where either may be None."""
+    process = study.start(
+        "--set-resources",
+        "train:gpu=1",
+        f"train:gpu_model={CARD!r} if wildcards.method == 'bp-vanilla' else None",
+        f"train:constraint=None if wildcards.method == 'bp-vanilla' else {FEATURES['n2']!r}",
+    )
+    nodes = {method: set() for method in RUNS}
+    while process.poll() is None:
+        for job in study.cluster.jobs():
+            if job.state == "RUNNING":
+                for method in RUNS:
+                    if method in job.comment:
+                        nodes[method].add(job.node)
+        time.sleep(0.5)
+    study.finish(process)
+    whole(study, undisturbed)
+    assert nodes["fmad-vanilla"] == nodes["zo-vanilla"] == {"n2"}
+    tres = study.cluster.run("sacct", "-X", "-n", "-P", "--format=Comment,ReqTRES").stdout
+    assert re.search(rf"bp-vanilla.*\|.*gres/gpu:{CARD}=1", tres), tres
+    assert study.cluster.run("sbatch", "--constraint=rack-3", "--wrap=true").returncode != 0
