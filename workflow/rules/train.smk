@@ -8,7 +8,11 @@ TRAINING = (
 
 if workflow.is_main_process:
     # after all else: Snakemake says what it would run, and this what that takes
-    atexit.register(lambda: workflow.dryrun and print(requests.summary() or ""))
+    def plan():
+        if workflow.dryrun:
+            print(requests.summary(workflow.execution_settings.retries) or "")
+
+    atexit.register(plan)
 
 
 rule forecast:

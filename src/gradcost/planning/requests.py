@@ -161,16 +161,30 @@ class Requests:
                 found[_key(run)] = {"step": _key(run), "batch": batch, "case": asdict(case)}
         return list(found.values())
 
-    def summary(self) -> str | None:
-        """What the runs that were asked for take in all, in a line; None without a card."""
+    def summary(self, retries: int = 0) -> str | None:
+        """What the runs that were asked for take in all, in a line; None without a card.
+
+        Another line is of those that take longer than all attempts that Snakemake makes by itself.
+        """
         if not self.asked:
             return None
         card, _ = self._cards[0]
         hours = sum(self.asked.values()) / 60
-        return (
+        told = (
             f"{len(self.asked)} runs to train: {hours:,.0f} GPU hours, predicted for the "
             f"{card.label} at {_UTILISATION:.0%} of its peak. `gradcost plan --study` says more."
         )
+        limit = self.study.cluster.max_hours
+        attempts = 1 + retries
+        long = [minutes for minutes in self.asked.values() if minutes > 60 * limit * attempts]
+        if long:
+            needed = math.ceil(max(long) / 60 / limit)
+            told += (
+                f"\nMore than {attempts} jobs of {limit} hours are needed by {len(long)} of them, "
+                f"up to {needed}: start Snakemake again (or with --retries) and they go on from "
+                "their checkpoints."
+            )
+        return told
 
     @cached_property
     def _cards(self) -> list[tuple[Device, Card]]:
