@@ -238,8 +238,10 @@ def test_what_runs_ask_for_in_all_is_said_in_a_line(tmp_path):
 def test_runs_that_need_more_than_all_attempts_are_counted(tmp_path):
     asked = of_study(tmp_path)
     asked.asked = {bp(): 60 * 72, bp("zo-vanilla"): 60 * 72 * 2 + 1, bp("mezo"): 60 * 72 * 9}
-    assert asked.summary(retries=1).splitlines()[1].startswith(
-        "More than 2 jobs of 72 hours are needed by 2 of them, up to 9: "
+    assert (
+        asked.summary(retries=1)
+        .splitlines()[1]
+        .startswith("More than 2 jobs of 72 hours are needed by 2 of them, up to 9: ")
     )
     assert "3 jobs of 72 hours are needed by 1 of them" in asked.summary(retries=2)
     assert len(asked.summary(retries=8).splitlines()) == 1
