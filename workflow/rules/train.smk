@@ -8,11 +8,10 @@ TRAINING = (
 
 if workflow.is_main_process:
     # after all else: Snakemake says what it would run, and this what that takes
-    def plan():
-        if workflow.dryrun:
-            print(requests.summary(workflow.execution_settings.retries) or "")
-
-    atexit.register(plan)
+    atexit.register(
+        lambda: workflow.dryrun
+        and print(requests.summary(workflow.execution_settings.retries) or "")
+    )
 
 
 rule forecast:
