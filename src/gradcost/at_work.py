@@ -17,7 +17,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,7 +27,7 @@ from pathlib import Path
 import filelock
 import psutil
 
-from gradcost.study.claim import Held, holder, take
+from gradcost.study.claim import Held, holder, signature, take
 from gradcost.study.pipeline import SNAKEMAKE
 
 _SUBMISSIONS = "slurm-submissions"
@@ -54,11 +53,11 @@ def notice(results: str) -> str | None:
     unlocking = "--unlock" in sys.argv
     if not unlocking and path.exists() and path.stat().st_size and any(_LOCKS.glob("*")):
         last = path.read_text()
-        host = re.match(r"process \d+ on ([^\s,]+)", last)
+        signed = signature(last)
         # a lock of another host may not be seen here
         elsewhere = (
-            f" Make sure that it does not run on {host[1]} any more."
-            if host and host[1] != socket.gethostname()
+            f" Make sure that it does not run on {signed.host} any more."
+            if signed and not signed.here
             else ""
         )
         return (

@@ -7,6 +7,7 @@ timings aside, and no run was trained to its end twice.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shlex
@@ -450,11 +451,9 @@ def test_cards_are_asked_for_by_type_and_by_constraint(study, undisturbed):
     )
     nodes = {method: set() for method in RUNS}
     while process.poll() is None:
-        for job in study.cluster.jobs():
-            if job.state == "RUNNING":
-                for method in RUNS:
-                    if method in job.comment:
-                        nodes[method].add(job.node)
+        for job, method in itertools.product(study.cluster.jobs(), RUNS):
+            if job.state == "RUNNING" and method in job.comment:
+                nodes[method].add(job.node)
         time.sleep(0.5)
     study.finish(process)
     whole(study, undisturbed)

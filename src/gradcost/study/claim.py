@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,26 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 _TIME = "%Y-%m-%d %H:%M:%S"
 # Seconds by which clocks and what they are rounded to may disagree.
 _SLACK = 5.0
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Whose a claim is, as it is written into it."""
+
+    process: int
+    host: str
+    since: str
+
+    @property
+    def here(self) -> bool:
+        """Whether it is of this host."""
+        return self.host == socket.gethostname()
+
+
+def signature(text: str) -> Signature | None:
+    """Read what a claim says, if it is signed."""
+    signed = re.fullmatch(r"process (\d+) on ([^\s,]+).* since (.+)", text)
+    return Signature(int(signed[1]), signed[2], signed[3]) if signed else None
 
 
 class Held(Exception):
@@ -128,16 +149,16 @@ def _sign(path: Path) -> None:
 def _signer(path: Path) -> str | None:
     """Who signed a claim, if it is a process of this host and still there."""
     text = _read(path)
-    signed = re.fullmatch(r"process (\d+) on ([^\s,]+).* since (.+)", text)
-    if signed is None or signed[2] != socket.gethostname():
+    signed = signature(text)
+    if signed is None or not signed.here:
         return None
     try:
-        process = psutil.Process(int(signed[1]))
+        process = psutil.Process(signed.process)
         began, ended = process.create_time(), process.status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
         return None
     # numbers of processes come again, in a container with each start
-    another = began > datetime.strptime(signed[3], _TIME).timestamp() + _SLACK
+    another = began > datetime.strptime(signed.since, _TIME).timestamp() + _SLACK
     return None if ended or another else text
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradcost.study import out_of_memory, record
-from gradcost.study.claim import holder
+from gradcost.study.claim import holder, signature
 from gradcost.study.files import read_json
 from gradcost.study.pipeline import CHECKPOINTS, SNAKEMAKE, Pipeline
 from gradcost.study.runs import Run
@@ -281,8 +280,9 @@ class _Reader:
     def _busy(self) -> bool:
         """Whether a Snakemake works on the results; one that asks this has ended all its jobs."""
         other = holder(Path(self.pipeline.results, SNAKEMAKE))
-        own = f"process {os.getpid()} on {socket.gethostname()}"
-        return other is not None and not other.startswith((f"{own} ", f"{own},"))
+        signed = signature(other or "")
+        own = signed is not None and signed.here and signed.process == os.getpid()
+        return other is not None and not own
 
     def _in_training(self, names: tuple[str, ...]) -> bool:
         model, task, method, setting, seed = names
